@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Registered GPUs (floor 1).
+ */
+#ifndef AMDKFD_KFD_DEVICE_H
+#define AMDKFD_KFD_DEVICE_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+
+#include <amdkfd/device.h>
+
+/* GPUs per system; sysfs and the image are bounded by it as well. */
+#define KFD_MAX_GPUS		8
+/* SDMA engines per GPU */
+#define KFD_MAX_SDMA_ENGINES	8
+
+/**
+ * struct kfd_device - a registered GPU (device.c)
+ * @id: gpu_id: nonzero, 16 bits
+ * @node: its node number in the topology (topology.c's lock)
+ * @info: what it is
+ * @ops: what it can do
+ * @gpu: argument of @ops
+ * @parent: the provider's struct device, referenced; may be NULL
+ * @ref: references; unregistering waits for them
+ * @unused: completed when the last reference is gone
+ * @gone: unregistering; no new process binds (kfd_devices lock)
+ * @scheduler_lock: queues of this GPU, their eviction counts and load state
+ * @n_cp_queues: compute queues in existence (scheduler_lock)
+ * @sdma_used: SDMA queues in existence per engine (scheduler_lock)
+ */
+struct kfd_device {
+	u32 id;
+	u32 node;
+	struct kfd_device_info info;
+	const struct kfd_device_ops *ops;
+	void *gpu;
+	struct device *parent;
+	refcount_t ref;
+	struct completion unused;
+	bool gone;
+	struct mutex scheduler_lock; /* queues, whether they run */
+	u32 n_cp_queues;
+	u32 sdma_used[KFD_MAX_SDMA_ENGINES];
+};
+
+/**
+ * struct kfd_device_listener - who is told of GPUs that come and go
+ * @added: before processes can bind to it; an error refuses the GPU
+ * @removed: when no new process can bind to it any more
+ *
+ * Calls are serialised and sleep.
+ */
+struct kfd_device_listener {
+	int (*added)(struct kfd_device *dev);
+	void (*removed)(struct kfd_device *dev);
+};
+
+void kfd_device_set_listener(const struct kfd_device_listener *listener);
+
+/* Registered GPUs in order of registration; look-ups take a reference. */
+struct kfd_device *kfd_device_by_index(u32 index);
+struct kfd_device *kfd_device_by_id(u32 gpu_id);
+u32 kfd_device_count(void);
+void kfd_device_put(struct kfd_device *dev);
+
+/* References of a process: on the GPU and on its provider's module. */
+u32 kfd_device_bind_all(struct kfd_device *devs[KFD_MAX_GPUS]);
+void kfd_device_unbind(struct kfd_device *dev);
+
+/* Whether the caller's device cgroup lets it use the GPU's render node. */
+bool kfd_device_allowed(const struct kfd_device *dev);
+
+#endif
