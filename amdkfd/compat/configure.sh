@@ -1,0 +1,207 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# configure.sh KDIR OUT - find out what the kernel whose build tree is KDIR
+# offers and write it as HAVE_* macros to the header OUT.
+#
+# Nothing is decided by version numbers: each probe is compiled with the flags
+# that kbuild uses for a module of this kernel. The result is kept until this
+# script or the kernel's Module.symvers changes.
+#
+# To add a probe, add two lines to the list at the end:
+#
+#	probe HAVE_NAME "linux/header.h linux/other.h" \
+#		'code that goes into a function body and compiles where it is there'
+#
+# or, for an exported symbol that has no visible prototype of its own:
+#
+#	symbol HAVE_NAME exported_symbol
+#
+# and give the two cases one name in compat.h. A snippet that uses a type that
+# does not exist, a wrong number of arguments or an unknown member fails, and
+# so does one that assigns between incompatible types.
+set -e -u -o pipefail
+
+kdir=$1
+out=$2
+self=$(readlink -f "$0")
+symvers=$kdir/Module.symvers
+
+[ -f "$symvers" ] || { echo "configure: $symvers is missing" >&2; exit 1; }
+stamp="$(readlink -f "$kdir") $(stat -Lc '%s %Y' "$symvers") $(cksum < "$self")"
+if [ -f "$out" ] && [ "$(sed -n '2s/^.. stamp: \(.*\) .*$/\1/p' "$out")" = "$stamp" ]; then
+	exit 0
+fi
+
+mkdir -p "$(dirname "$out")"
+tmp=$(mktemp -d "$out.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+tmp=$(readlink -f "$tmp")
+
+names=()
+
+probe()
+{
+	local name=$1 header
+	{
+		echo "#include <linux/module.h>"
+		for header in $2; do
+			echo "#include <$header>"
+		done
+		printf '\nvoid probe(void);\nvoid probe(void)\n{\n\t%s\n}\n' "$3"
+	} > "$tmp/$name.c"
+	names+=("$name")
+}
+
+symbol()
+{
+	names+=("$1")
+	if awk -v s="$2" '$2 == s { found = 1 } END { exit !found }' "$symvers"; then
+		touch "$tmp/$1.yes"
+	fi
+}
+
+# The compiler command that kbuild uses for a module of this kernel.
+learn_flags()
+{
+	mkdir "$tmp/flags"
+	echo 'obj-m := flags.o' > "$tmp/flags/Kbuild"
+	printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n' > "$tmp/flags/flags.c"
+	if ! MAKEFLAGS="" make -w -C "$kdir" M="$tmp/flags" flags.o > "$tmp/flags/log" 2>&1; then
+		echo "configure: no module can be compiled for $kdir:" >&2
+		cat "$tmp/flags/log" >&2
+		exit 1
+	fi
+	sed -n '1{s/^[^=]*:= *//; s/ -c -o .*//; s/-Wp,-MMD,[^ ]* //; p}' \
+		"$tmp/flags/.flags.o.cmd" > "$tmp/cc"
+	# relative include paths in there are relative to this directory
+	sed -n "s/^make.*: Entering directory '\(.*\)'$/\1/p" "$tmp/flags/log" |
+		tail -n 1 > "$tmp/cwd"
+}
+
+# compile NAME: leave NAME.yes when the probe compiles, NAME.err either way
+compile()
+{
+	cd "$(cat "$tmp/cwd")"
+	if eval "$(cat "$tmp/cc") -Werror=incompatible-pointer-types \
+		-Werror=int-conversion -Werror=implicit-function-declaration \
+		-fsyntax-only '$tmp/$1.c'" > "$tmp/$1.err" 2>&1; then
+		touch "$tmp/$1.yes"
+	fi
+}
+
+run_probes()
+{
+	local name
+	export -f compile
+	export tmp
+	learn_flags
+	for name in "${names[@]}"; do
+		[ ! -f "$tmp/$name.c" ] || echo "$name"
+	done | xargs -P "$(nproc)" -I{} bash -c 'compile {}'
+	[ -f "$tmp/true.yes" ] || { echo "configure: an empty probe fails:" >&2
+		cat "$tmp/true.err" >&2; exit 1; }
+	[ ! -f "$tmp/false.yes" ] || { echo "configure: a wrong probe passes" >&2; exit 1; }
+}
+
+write_header()
+{
+	local name
+	echo "/* SPDX-License-Identifier: GPL-2.0-only */"
+	echo "/* stamp: $stamp */"
+	echo "/* Made by amdkfd/compat/configure.sh: what this kernel offers. */"
+	for name in "${names[@]}"; do
+		case $name in
+		true|false)
+			;;
+		*)
+			if [ -f "$tmp/$name.yes" ]; then
+				echo "#define $name 1"
+			else
+				echo "/* $name: no */"
+			fi
+			;;
+		esac
+	done
+}
+
+# the probes' own test: one that has to pass, one that has to fail
+probe true "" ';'
+probe false "" 'return no_such_function(1);'
+
+# ------------------------------------------------------------------ the list
+
+probe HAVE_VM_FLAGS_SET "linux/mm.h" \
+	'vm_flags_set((struct vm_area_struct *)NULL, VM_IO);'
+
+probe HAVE_CLASS_CREATE_ONE_ARG "linux/device.h" \
+	'struct class *c = class_create("x"); (void)c;'
+
+probe HAVE_CLASS_DEVNODE_CONST "linux/device.h" \
+	'char *(*f)(const struct device *, umode_t *) = ((struct class *)NULL)->devnode; (void)f;'
+
+probe HAVE_EVENTFD_SIGNAL_ONE_ARG "linux/eventfd.h" \
+	'eventfd_signal((struct eventfd_ctx *)NULL);'
+
+probe HAVE_FOP_UNSIGNED_OFFSET "linux/fs.h" \
+	'static const struct file_operations f = { .fop_flags = FOP_UNSIGNED_OFFSET }; (void)f;'
+
+probe HAVE_FD_FILE "linux/file.h" \
+	'struct fd f = fdget(0); struct file *p = fd_file(f); (void)p;'
+
+probe HAVE_CLASS_FD "linux/file.h linux/cleanup.h" \
+	'CLASS(fd, f)(0); (void)f;'
+
+probe HAVE_CLEANUP_H "linux/cleanup.h linux/mutex.h linux/slab.h" \
+	'void *p __free(kfree) = NULL; guard(mutex)((struct mutex *)NULL); (void)p;'
+
+# a kernel that wants a string there does not take this
+probe HAVE_IMPORT_NS_IDENTIFIER "linux/module.h" \
+	'} MODULE_IMPORT_NS(SOME_NAME); void probe2(void); void probe2(void) {'
+
+probe HAVE_PLATFORM_REMOVE_VOID "linux/platform_device.h" \
+	'void (*f)(struct platform_device *) = ((struct platform_driver *)NULL)->remove; (void)f;'
+
+probe HAVE_TIMER_DELETE_SYNC "linux/timer.h" \
+	'timer_delete_sync((struct timer_list *)NULL);'
+
+probe HAVE_TIMER_SHUTDOWN_SYNC "linux/timer.h" \
+	'timer_shutdown_sync((struct timer_list *)NULL);'
+
+probe HAVE_HRTIMER_SETUP "linux/hrtimer.h" \
+	'hrtimer_setup((struct hrtimer *)NULL, NULL, CLOCK_MONOTONIC, HRTIMER_MODE_REL);'
+
+probe HAVE_STRSCPY_TWO_ARGS "linux/string.h" \
+	'char b[4]; strscpy(b, "abc");'
+
+probe HAVE_GUP_NO_VMAS "linux/mm.h" \
+	'struct page *p; get_user_pages(0, 1, 0, &p);'
+
+probe HAVE_DRM_DRIVER_DATE "drm/drm_drv.h" \
+	'static const struct drm_driver d = { .date = "x" }; (void)d;'
+
+probe HAVE_DRM_DRIVER_SHOW_FDINFO "drm/drm_drv.h" \
+	'static const struct drm_driver d = { .show_fdinfo = NULL }; (void)d;'
+
+probe HAVE_DRM_PRIME_HANDLE_TO_DMABUF "drm/drm_prime.h" \
+	'struct dma_buf *b = drm_gem_prime_handle_to_dmabuf(NULL, NULL, 0, 0); (void)b;'
+
+probe HAVE_DMA_BUF_VMAP_UNLOCKED "linux/dma-buf.h" \
+	'dma_buf_vmap_unlocked((struct dma_buf *)NULL, NULL);'
+
+probe HAVE_DMA_BUF_MAP_ATTACHMENT_UNLOCKED "linux/dma-buf.h" \
+	'dma_buf_map_attachment_unlocked(NULL, DMA_BIDIRECTIONAL);'
+
+probe HAVE_PFN_T "linux/pfn_t.h linux/mm.h" \
+	'vmf_insert_mixed(NULL, 0, pfn_to_pfn_t(0));'
+
+probe HAVE_GET_RANDOM_U32_BELOW "linux/random.h" \
+	'u32 r = get_random_u32_below(4); (void)r;'
+
+symbol HAVE_SYM_RECEIVE_FD receive_fd
+symbol HAVE_SYM_CLOSE_FD close_fd
+
+run_probes
+write_header > "$tmp/header"
+mv "$tmp/header" "$out"
+echo "configure: $(grep -c '^#define' "$out") of $((${#names[@]} - 2)) features in $kdir"

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who may call what (floor 1).
+ *
+ * A /dev/kfd file belongs to the process that opened it. Only checkpoint and
+ * restore is open to one other caller, the ptrace parent of its lead thread:
+ * that very thread, not its thread group, as it is the one that has stopped
+ * the process. Being the tracer is checked anew on every call.
+ *
+ * Nothing here takes a lock other than RCU.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/ptrace.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "gate.h"
+
+/**
+ * kfd_gate_who() - relation of the caller to the process behind a file
+ * @lead_thread: thread group leader of the process at open, referenced by the
+ *	caller
+ *
+ * Context: any task context.
+ * Return: KFD_GATE_SELF, KFD_GATE_TRACER or KFD_GATE_STRANGER.
+ */
+enum kfd_gate_who kfd_gate_who(struct task_struct *lead_thread)
+{
+	bool tracer;
+
+	if (same_thread_group(lead_thread, current))
+		return KFD_GATE_SELF;
+
+	rcu_read_lock();
+	tracer = ptrace_parent(lead_thread) == current;
+	rcu_read_unlock();
+
+	return tracer ? KFD_GATE_TRACER : KFD_GATE_STRANGER;
+}
+
+/**
+ * kfd_gate_check() - whether the caller may do an operation on a file
+ * @lead_thread: thread group leader of the process behind the file
+ * @need_capability: the operation is for CAP_CHECKPOINT_RESTORE or
+ *	CAP_SYS_ADMIN, in the initial user namespace
+ * @tracer_allowed: the operation is open to the tracer too
+ *
+ * Who calls is decided first: a stranger learns nothing from its capabilities,
+ * and no capability is used (and audited) on his behalf.
+ *
+ * Context: any task context.
+ * Return: 0; -EBADF: not the caller's file; -EACCES: a capability is missing.
+ */
+int kfd_gate_check(struct task_struct *lead_thread, bool need_capability,
+		   bool tracer_allowed)
+{
+	switch (kfd_gate_who(lead_thread)) {
+	case KFD_GATE_SELF:
+		break;
+	case KFD_GATE_TRACER:
+		if (tracer_allowed)
+			break;
+		fallthrough;
+	default:
+		return -EBADF;
+	}
+
+	/* checkpoint_restore_ns_capable() of init_user_ns is these two */
+	if (need_capability && !capable(CAP_CHECKPOINT_RESTORE) &&
+	    !capable(CAP_SYS_ADMIN))
+		return -EACCES;
+	return 0;
+}

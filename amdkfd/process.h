@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A process that uses KFD and what it has on each GPU (floor 2).
+ *
+ * A kfd_process is found by mm. It refers to its mm by pointer only; the
+ * mmu_notifier release callback takes its state down, the last reference
+ * (open files, work items, look-ups) frees the struct.
+ *
+ * Lock order, outermost first. What a lock protects is said at the field.
+ *
+ *	process->lock			mutex; user memory may be touched under it
+ *	  kfd_memory.validate_lock	(memory/userptr.c, see there)
+ *	    mmap_lock
+ *	      kfd_memory.notifier_lock	(likewise)
+ *	        device->scheduler_lock	mutex; NOTIFIER context from here down:
+ *	          vm->lock		no allocation with reclaim, no mmap_lock
+ *	            object locks
+ *	              process->event_lock	spinlock
+ *
+ * Floor 3 (memory, queue, event) hangs its state into @state / @state of the
+ * per-device data by registering kfd_component_ops; floor 2 never looks in.
+ */
+#ifndef AMDKFD_PROCESS_H
+#define AMDKFD_PROCESS_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <amdkfd/device.h>
+
+#include "kfd_device.h"
+#include "vm.h"
+
+struct kfd_process;
+struct kfd_process_device;
+
+/**
+ * enum kfd_component - the kinds of state that floor 3 keeps per process
+ * @KFD_COMPONENT_MEMORY: buffers and userptrs
+ * @KFD_COMPONENT_EVENT: events and the event page
+ * @KFD_COMPONENT_QUEUE: queues
+ * @KFD_NUM_COMPONENTS: their number
+ *
+ * In the order of initialisation; torn down in reverse.
+ */
+enum kfd_component {
+	KFD_COMPONENT_MEMORY,
+	KFD_COMPONENT_EVENT,
+	KFD_COMPONENT_QUEUE,
+	KFD_NUM_COMPONENTS,
+};
+
+/**
+ * struct kfd_component_ops - how one kind of state lives with a process
+ * @process_init: set up p->state[component]; before the process is published
+ * @process_fini: take it down for good; the mm is going or gone, no ioctl
+ *	runs any more; sleeps
+ * @device_init: set up pdd->state[component]; for every GPU, when the process
+ *	opens /dev/kfd; pdd->gpu_vm is still NULL, pdd->doorbell is ready
+ * @device_fini: take it down
+ *
+ * Any may be NULL. All are called with process->lock held. @process_fini and
+ * @device_fini are called only after their @..._init has succeeded.
+ *
+ * Set up: @process_init of all components in order, then for each GPU
+ * @device_init in order. Taken down per component in reverse: @device_fini of
+ * every GPU, then @process_fini, while the VMs, the doorbells and the
+ * components before it still stand.
+ */
+struct kfd_component_ops {
+	int (*process_init)(struct kfd_process *p);
+	void (*process_fini)(struct kfd_process *p);
+	int (*device_init)(struct kfd_process_device *pdd);
+	void (*device_fini)(struct kfd_process_device *pdd);
+};
+
+/**
+ * struct kfd_queue_sched_ops - what queue/ does for the other kinds of state
+ * @evict: take every queue of this GPU's process data off the hardware
+ * @restore: undo one @evict
+ *
+ * Called with pdd->dev->scheduler_lock held; NOTIFIER context (device.h).
+ * They count pdd->evicted and pdd->evictions_total themselves.
+ * @evict returns 0 or -ETIME when a queue did not stop; the count has been
+ * raised in any case, and @restore is owed.
+ */
+struct kfd_queue_sched_ops {
+	int (*evict)(struct kfd_process_device *pdd);
+	int (*restore)(struct kfd_process_device *pdd);
+};
+
+/**
+ * struct kfd_pause - who holds a process paused for a checkpoint
+ * @active: PROCESS_INFO succeeded and neither UNPAUSE nor the owner's end has
+ *	come yet
+ * @owner: thread group that paused it
+ * @files: the owner's file table (compared, never dereferenced): its last
+ *	close of the kfd file ends the pause
+ * @watch: ends the pause when the owner is gone or no longer the tracer;
+ *	pending, it holds a reference on the process; who cancels it (also
+ *	teardown, process.c) puts that
+ *
+ * Protected by process->lock. Driven by criu/pause.c.
+ */
+struct kfd_pause {
+	bool active;
+	struct pid *owner;
+	void *files;
+	struct delayed_work watch;
+};
+
+/**
+ * struct kfd_process - a process (mm) that opened /dev/kfd
+ * @ref: references: the mm's notifier, every open file, look-ups, works
+ * @lock: serialises ioctls that change state
+ * @mn: release callback of the mm
+ * @mm: identity of the address space; not a reference
+ * @lead_thread: thread group leader at open, referenced
+ * @pasid: 1..65535, unique among live processes; immutable
+ * @mapping: address space of all VMAs of this process's kfd files
+ * @dead: the mm is going and teardown has begun; every ioctl answers EBADF.
+ *	Set once and without @lock, so that the mm's end waits for nobody; who
+ *	is inside @lock then runs to his end and teardown waits for him
+ *	(READ_ONCE)
+ * @dying: who sets it to 1 sets @dead and starts teardown (atomic)
+ * @n_pdds: GPUs with per-device data, filled at open for all GPUs (@lock)
+ * @pdds: per-device data; entries are immutable until teardown
+ * @state: floor 3's per-process state, by enum kfd_component
+ * @event_lock: see event/
+ * @pause: checkpoint in progress (@lock)
+ * @xnack_enabled: SET_XNACK_MODE (@lock)
+ * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
+ *	is set every queue carries one eviction more and userptrs stay absent
+ * @teardown: work that takes the state down
+ * @free: work that frees the struct
+ * @n_components: components that are set up (@lock)
+ */
+struct kfd_process {
+	struct kref ref;
+	struct mutex lock; /* ioctls that change state */
+	struct mmu_notifier mn;
+	struct mm_struct *mm;
+	struct task_struct *lead_thread;
+	u32 pasid;
+	struct address_space mapping;
+	bool dead;
+	atomic_t dying;
+	u32 n_pdds;
+	struct kfd_process_device *pdds[KFD_MAX_GPUS];
+	void *state[KFD_NUM_COMPONENTS];
+	spinlock_t event_lock; /* what interrupts touch of events */
+	struct kfd_pause pause;
+	bool xnack_enabled;
+	bool restored;
+	struct work_struct teardown;
+	struct work_struct free;
+	u32 n_components;
+};
+
+/**
+ * struct kfd_process_device - what a process has on one GPU
+ * @process: whose
+ * @dev: the GPU, referenced
+ * @user_gpu_id: the gpu_id that the process knows it by: dev->id, or after a
+ *	restore the id of the machine that the image came from (process->lock)
+ * @drm_file: DRM file whose VM was acquired, referenced; NULL before (lock)
+ * @gpu_vm: the provider's VM; NULL before ACQUIRE_VM (process->lock)
+ * @vm: what is mapped where on this GPU
+ * @doorbell: doorbell slice and MMIO page
+ * @doorbell_lock: page table entries of the slice against kfd_doorbell_zap();
+ *	taken in page faults, below mmap_lock
+ * @closed: teardown: no evictions any more (dev->scheduler_lock)
+ * @evicted: evictions of all queues here, minus restores
+ *	(dev->scheduler_lock)
+ * @evictions_total: for fdinfo (dev->scheduler_lock)
+ * @scratch_va: SET_SCRATCH_BACKING_VA (process->lock)
+ * @tba: trap handler code, GPU VA (process->lock)
+ * @tma: trap handler memory, GPU VA (process->lock)
+ * @policy_default: KFD_IOC_CACHE_POLICY_* (process->lock)
+ * @policy_alternate: likewise
+ * @alternate_base: SET_MEMORY_POLICY aperture
+ * @alternate_size: its bytes
+ * @state: floor 3's per-GPU state, by enum kfd_component
+ * @n_components: components that are set up (process->lock)
+ */
+struct kfd_process_device {
+	struct kfd_process *process;
+	struct kfd_device *dev;
+	u32 user_gpu_id;
+	struct file *drm_file;
+	struct kfd_gpu_vm *gpu_vm;
+	struct kfd_vm vm;
+	struct kfd_doorbell doorbell;
+	struct mutex doorbell_lock; /* page table entries of the slice */
+	bool closed;
+	u32 evicted;
+	u64 evictions_total;
+	u64 scratch_va;
+	u64 tba;
+	u64 tma;
+	u32 policy_default;
+	u32 policy_alternate;
+	u64 alternate_base;
+	u64 alternate_size;
+	void *state[KFD_NUM_COMPONENTS];
+	u32 n_components;
+};
+
+/**
+ * struct kfd_gpu_sink - where upward calls of a GPU go (set by module.c)
+ * @interrupt: event/: from a provider's thread, must not sleep on queues
+ * @vm_fault: event/ raises the memory exception, queue/ evicts
+ * @queue_error: queue/ marks the queue, event/ raises the HW exception
+ * @reset: event/ raises the HW exception for every process of the GPU
+ *
+ * Each is called with a reference on @p that ends with the call; @p may be in
+ * teardown.
+ */
+struct kfd_gpu_sink {
+	void (*interrupt)(struct kfd_process *p, struct kfd_device *dev,
+			  const struct kfd_irq_entry *irq);
+	void (*vm_fault)(struct kfd_process *p, struct kfd_device *dev,
+			 const struct kfd_gpu_fault *fault);
+	void (*queue_error)(struct kfd_process *p, struct kfd_device *dev,
+			    void *cookie, enum kfd_queue_error error);
+	void (*reset)(struct kfd_process *p, struct kfd_device *dev,
+		      bool begin);
+};
+
+/* process.c */
+int kfd_process_init(void);
+void kfd_process_exit(void);
+void kfd_process_register_component(enum kfd_component component,
+				    const struct kfd_component_ops *ops);
+void kfd_process_register_sched(const struct kfd_queue_sched_ops *ops);
+
+/*
+ * Every handler that reads or changes a process's state takes p->lock by
+ * kfd_process_lock(): 0 with the lock held, -EBADF when the process is being
+ * taken down, -EINTR when the caller is being killed (nothing held in both).
+ * The release path and works that must run whatever has happened take p->lock
+ * by mutex_lock() and look at p->dead themselves.
+ */
+int kfd_process_lock(struct kfd_process *p);
+void kfd_process_unlock(struct kfd_process *p);
+
+struct kfd_process *kfd_process_create_current(void);
+struct kfd_process *kfd_process_get_by_task(struct task_struct *task);
+struct kfd_process *kfd_process_get_by_pasid(u32 pasid);
+struct kfd_process *kfd_process_get(struct kfd_process *p);
+void kfd_process_put(struct kfd_process *p);
+void kfd_process_for_each(void (*fn)(struct kfd_process *p, void *arg),
+			  void *arg);
+
+/* Look-up by the gpu_id that the process uses / by the GPU's own. */
+struct kfd_process_device *kfd_process_device_by_user_id(struct kfd_process *p,
+							 u32 user_gpu_id);
+struct kfd_process_device *kfd_process_device_by_id(struct kfd_process *p,
+						    u32 gpu_id);
+/* As by_user_id, but NULL too when no VM has been acquired on it yet. */
+struct kfd_process_device *kfd_process_device_bound(struct kfd_process *p,
+						    u32 user_gpu_id);
+
+/* ACQUIRE_VM and RESTORE: adopt the VM of an open DRM file. */
+int kfd_process_device_acquire_vm(struct kfd_process_device *pdd,
+				  struct file *drm_file);
+void kfd_process_device_release_vm(struct kfd_process_device *pdd);
+
+/* doorbell.c: mmap() of /dev/kfd, types doorbell and MMIO */
+int kfd_mapping_init(void);
+void kfd_mapping_exit(void);
+void kfd_mapping_setup(struct address_space *mapping);
+int kfd_doorbell_mmap(struct kfd_process_device *pdd,
+		      struct vm_area_struct *vma, bool mmio);
+
+/* upcall.c */
+void kfd_process_set_sink(const struct kfd_gpu_sink *sink);
+
+/*
+ * Evict or restore all queues of a process on all its GPUs. NOTIFIER context
+ * is fine. Evictions nest: each must be undone by one restore.
+ * evict returns -ETIME when a queue did not stop; it has then been counted on
+ * all GPUs all the same.
+ */
+int kfd_process_evict(struct kfd_process *p);
+int kfd_process_restore(struct kfd_process *p);
+
+/**
+ * struct kfd_bo_vmap_ops - what memory/ does for siblings that need a buffer
+ *	in the kernel's address space (the event page)
+ * @vmap: as kfd_process_bo_vmap()
+ * @vunmap: as kfd_process_bo_vunmap()
+ *
+ * Called with p->lock held.
+ */
+struct kfd_bo_vmap_ops {
+	int (*vmap)(struct kfd_process *p, u64 handle, u64 min_size,
+		    void **vaddr, void **cookie);
+	void (*vunmap)(struct kfd_process *p, void *cookie);
+};
+
+void kfd_process_register_bo_ops(const struct kfd_bo_vmap_ops *ops);
+
+/*
+ * Kernel address of the buffer (VRAM or GTT) that has this handle, at least
+ * @min_size bytes of it. It can't be freed until vunmap (EBUSY). p->lock held;
+ * sleeps. 0; EINVAL: no such buffer, too small, or of another kind; EBUSY: it
+ * has been vmapped already; ENOMEM.
+ */
+int kfd_process_bo_vmap(struct kfd_process *p, u64 handle, u64 min_size,
+			void **vaddr, void **cookie);
+void kfd_process_bo_vunmap(struct kfd_process *p, void *cookie);
+
+/* The state of one component. */
+#define kfd_state(obj, component)	((obj)->state[component])
+
+#endif
