@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Buffers of a process (floor 3): VRAM, system memory, host memory of the
+ * process itself (userptr), and the doorbell and MMIO pages as the GPU sees
+ * them.
+ *
+ * Everything here is protected by process->lock, except what struct kfd_memory
+ * and struct kfd_userptr say otherwise about; userptr.c has the essay.
+ */
+#ifndef AMDKFD_MEMORY_H
+#define AMDKFD_MEMORY_H
+
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <linux/kfd_ioctl.h>
+
+#include "../process.h"
+
+struct file;
+struct kfd_bo;
+struct kfd_userptr_chunk;
+
+/* The kinds of memory; every buffer has exactly one of these flags. */
+#define KFD_MEMORY_TYPES	((u32)(KFD_IOC_ALLOC_MEM_FLAGS_VRAM |	\
+				       KFD_IOC_ALLOC_MEM_FLAGS_GTT |	\
+				       KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | \
+				       KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL | \
+				       KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP))
+/* All flags there are; the in-tree driver ignores others, this one doesn't. */
+#define KFD_MEMORY_FLAGS	(KFD_MEMORY_TYPES | (u32)(		\
+				 KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE |	\
+				 KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE |	\
+				 KFD_IOC_ALLOC_MEM_FLAGS_PUBLIC |	\
+				 KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE | \
+				 KFD_IOC_ALLOC_MEM_FLAGS_AQL_QUEUE_MEM | \
+				 KFD_IOC_ALLOC_MEM_FLAGS_COHERENT |	\
+				 KFD_IOC_ALLOC_MEM_FLAGS_UNCACHED))
+/* Those that have a dma-buf and an offset on the render node. */
+#define KFD_MEMORY_SHAREABLE	((u32)(KFD_IOC_ALLOC_MEM_FLAGS_VRAM |	\
+				       KFD_IOC_ALLOC_MEM_FLAGS_GTT))
+
+/**
+ * struct kfd_memory - the memory of a process
+ * @process: whose
+ * @mm: its address space; the struct is held, the address space is not
+ * @num_bos: buffers on all GPUs (process->lock)
+ * @validate_lock: one at a time makes userptr pages present; no userptr goes
+ *	away meanwhile
+ * @notifier_lock: presence of userptr pages, and the fields said below; taken
+ *	by the MMU notifier, so nothing is allocated under it
+ * @invalid: userptrs that a GPU has mapped and that have absent pages
+ *	(notifier_lock)
+ * @evicted: one kfd_process_evict() is held because @invalid is not, or was
+ *	not, empty (notifier_lock)
+ * @closing: nothing is evicted, restored or scheduled any more
+ *	(notifier_lock)
+ * @restore_work: empties @invalid
+ * @delay_ms: how long it waits after the next failure (validate_lock)
+ * @chunk: scratch space of page look-ups; NULL before the first userptr
+ *	(validate_lock)
+ */
+struct kfd_memory {
+	struct kfd_process *process;
+	struct mm_struct *mm;
+	u32 num_bos;
+	struct mutex validate_lock;	/* makers of presence */
+	struct mutex notifier_lock;	/* presence, and who lost it */
+	struct list_head invalid;
+	bool evicted;
+	bool closing;
+	struct delayed_work restore_work;
+	unsigned int delay_ms;
+	struct kfd_userptr_chunk *chunk;
+};
+
+/**
+ * struct kfd_userptr - the process's own pages behind a buffer
+ * @bo: the buffer
+ * @notifier: tells when the pages go; registered when @registered
+ * @registered: false from RESTORE to RESUME (validate_lock)
+ * @addr: CPU address of the first page; immutable
+ * @absent_first: first page that may be absent at the provider
+ *	(notifier_lock)
+ * @absent_last: last such page; below @absent_first: none (notifier_lock)
+ * @needed: GPUs that it is mapped on or being mapped on (notifier_lock)
+ * @invalid_node: in kfd_memory.invalid (notifier_lock)
+ */
+struct kfd_userptr {
+	struct kfd_bo *bo;
+	struct mmu_interval_notifier notifier;
+	bool registered;
+	unsigned long addr;
+	u64 absent_first;
+	u64 absent_last;
+	unsigned int needed;
+	struct list_head invalid_node;
+};
+
+/**
+ * struct kfd_bo_mapping - a buffer that is mapped on one GPU
+ * @node: in kfd_bo.mappings
+ * @pdd: on which GPU
+ * @range: entry in the book of that GPU's VM
+ */
+struct kfd_bo_mapping {
+	struct list_head node;
+	struct kfd_process_device *pdd;
+	struct kfd_vm_range range;
+};
+
+/**
+ * struct kfd_bo - a buffer (process->lock; all but @vaddr and @mappings is
+ *	immutable)
+ * @memory: memory of the process
+ * @pdd: GPU that owns it
+ * @number: low half of its handle, 1..INT_MAX
+ * @alloc_flags: KFD_IOC_ALLOC_MEM_FLAGS_*
+ * @va: GPU address
+ * @size: bytes from @va on that it takes on a GPU
+ * @mem_size: bytes of memory: half of @size when it is mapped twice in a row
+ *	(AQL_QUEUE_MEM), else @size
+ * @mmap_offset: where the CPU maps it; USERPTR: 0
+ * @imported: from another process's dma-buf
+ * @gpu: the provider's buffer, referenced
+ * @vaddr: kernel address while it is vmapped, else NULL
+ * @mappings: list of kfd_bo_mapping
+ * @userptr: USERPTR only
+ */
+struct kfd_bo {
+	struct kfd_memory *memory;
+	struct kfd_process_device *pdd;
+	u32 number;
+	u32 alloc_flags;
+	u64 va;
+	u64 size;
+	u64 mem_size;
+	u64 mmap_offset;
+	bool imported;
+	struct kfd_gpu_bo *gpu;
+	void *vaddr;
+	struct list_head mappings;
+	struct kfd_userptr *userptr;
+};
+
+/**
+ * struct kfd_bo_desc - what to make a buffer of
+ * @va: GPU address
+ * @size: bytes on the GPU
+ * @user_addr: CPU address (USERPTR), else ignored
+ * @alloc_flags: KFD_IOC_ALLOC_MEM_FLAGS_*
+ * @number: low half of the handle; 0: any free one
+ * @absent: (USERPTR) leave the pages unlooked-at until kfd_memory_resume()
+ * @dmabuf: import this instead of allocating; @size and @alloc_flags are
+ *	taken from it
+ */
+struct kfd_bo_desc {
+	u64 va;
+	u64 size;
+	u64 user_addr;
+	u32 alloc_flags;
+	u32 number;
+	bool absent;
+	struct dma_buf *dmabuf;
+};
+
+static inline struct kfd_memory *kfd_memory(struct kfd_process *p)
+{
+	return kfd_state(p, KFD_COMPONENT_MEMORY);
+}
+
+/* Buffers that a GPU owns, by number; NULL before the GPU is first bound. */
+static inline struct xarray *kfd_memory_bos(struct kfd_process_device *pdd)
+{
+	return kfd_state(pdd, KFD_COMPONENT_MEMORY);
+}
+
+static inline u64 kfd_bo_handle(const struct kfd_bo *bo)
+{
+	return (u64)bo->pdd->user_gpu_id << 32 | bo->number;
+}
+
+/* Bytes of memory in a buffer that takes @size bytes of GPU addresses. */
+static inline u64 kfd_bo_mem_size(u32 alloc_flags, u64 size)
+{
+	return alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_AQL_QUEUE_MEM ? size / 2 :
+								      size;
+}
+
+/* bo.c */
+int kfd_bo_create(struct kfd_process_device *pdd,
+		  const struct kfd_bo_desc *desc, struct kfd_bo **bo);
+void kfd_bo_destroy(struct kfd_bo *bo);
+struct kfd_bo *kfd_bo_lookup(struct kfd_process *p, u64 handle);
+int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd);
+int kfd_bo_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd);
+bool kfd_bo_is_mapped_on(const struct kfd_bo *bo,
+			 const struct kfd_process_device *pdd);
+void kfd_memory_free_all(struct kfd_process *p);
+
+/* memory.c: component and ioctls */
+int kfd_memory_init(void);
+void kfd_memory_exit(void);
+int kfd_memory_bound_device(struct kfd_process *p, u32 user_gpu_id,
+			    struct kfd_process_device **pdd);
+int kfd_ioctl_available_memory(struct file *filp, struct kfd_process *p,
+			       void *data);
+int kfd_ioctl_alloc_memory_of_gpu(struct file *filp, struct kfd_process *p,
+				  void *data);
+int kfd_ioctl_free_memory_of_gpu(struct file *filp, struct kfd_process *p,
+				 void *data);
+int kfd_ioctl_map_memory_to_gpu(struct file *filp, struct kfd_process *p,
+				void *data);
+int kfd_ioctl_unmap_memory_from_gpu(struct file *filp, struct kfd_process *p,
+				    void *data);
+
+/* dmabuf.c */
+struct file *kfd_bo_export(struct kfd_bo *bo);
+int kfd_ioctl_get_dmabuf_info(struct file *filp, struct kfd_process *p,
+			      void *data);
+int kfd_ioctl_import_dmabuf(struct file *filp, struct kfd_process *p,
+			    void *data);
+
+/* userptr.c */
+int kfd_userptr_init(void);
+void kfd_userptr_exit(void);
+void kfd_userptr_process_init(struct kfd_memory *memory);
+void kfd_userptr_process_close(struct kfd_memory *memory);
+void kfd_userptr_process_fini(struct kfd_memory *memory);
+int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent);
+void kfd_userptr_destroy(struct kfd_bo *bo);
+int kfd_userptr_need(struct kfd_userptr *userptr);
+void kfd_userptr_unneed(struct kfd_userptr *userptr);
+int kfd_memory_resume(struct kfd_process *p);
+
+#endif
