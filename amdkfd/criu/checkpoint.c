@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PROCESS_INFO and CHECKPOINT (floor 4).
+ *
+ * PROCESS_INFO pauses the process and says how large everything is;
+ * CHECKPOINT takes exactly that much. All is put together in kernel memory
+ * proportional to the number of objects, copied out once, and the dma-buf fds
+ * are installed last.
+ *
+ * process->lock is held throughout, so neither counts nor objects change.
+ */
+#include <linux/pid_namespace.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+
+#include "criu.h"
+
+static const struct kfd_criu_object_ops *const kfd_bos = &kfd_memory_criu_ops;
+
+static u64 kfd_criu_image_size(struct kfd_process *p)
+{
+	u64 size = sizeof(struct kfd_image_header);
+	u32 i;
+
+	size += kfd_record_space(sizeof(struct kfd_record_process));
+	size += p->n_pdds * kfd_record_space(sizeof(struct kfd_record_device));
+	for (i = 0; i < KFD_CRIU_NUM_KINDS; i++)
+		size += kfd_criu_kinds[i]->size(p);
+	return size;
+}
+
+static u32 kfd_criu_num_objects(struct kfd_process *p)
+{
+	return kfd_event_criu_ops.count(p) + kfd_queue_criu_ops.count(p);
+}
+
+/**
+ * kfd_criu_process_info - PROCESS_INFO: pause, and say how large the image is
+ * @p: the process
+ * @args: num_devices, num_bos, num_objects, priv_data_size and pid are set
+ *
+ * Context: sleeps; process->lock held.
+ * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed;
+ * -ETIME: a queue does not stop, and the process goes on; -E2BIG: more state
+ * than an image may have.
+ */
+int kfd_criu_process_info(struct kfd_process *p,
+			  struct kfd_ioctl_criu_args *args)
+{
+	u64 size = kfd_criu_image_size(p);
+	int ret;
+
+	if (!p->n_pdds)
+		return -ENODEV;
+	if (p->restored)
+		return -EBUSY;
+	if (size > KFD_IMAGE_MAX_BYTES)
+		return -E2BIG;
+	ret = kfd_pause_begin(p);
+	if (ret)
+		return ret;
+	args->num_devices = p->n_pdds;
+	args->num_bos = kfd_bos->count(p);
+	args->num_objects = kfd_criu_num_objects(p);
+	args->priv_data_size = size;
+	args->pid = task_tgid_nr_ns(p->lead_thread,
+				    task_active_pid_ns(p->lead_thread));
+	return 0;
+}
+
+static int kfd_criu_save_process(struct kfd_criu_dump *dump)
+{
+	struct kfd_process *p = dump->p;
+	struct kfd_record_process rec = {
+		.num_devices = p->n_pdds,
+		.num_bos = dump->num_bos,
+		.num_events = kfd_event_criu_ops.count(p),
+		.num_queues = kfd_queue_criu_ops.count(p),
+		.xnack = p->xnack_enabled,
+	};
+	u32 i;
+
+	for (i = 0; i < KFD_CRIU_NUM_KINDS; i++)
+		if (kfd_criu_kinds[i]->save_process)
+			kfd_criu_kinds[i]->save_process(p, &rec);
+	return kfd_image_put(dump->out, KFD_RECORD_PROCESS, &rec, sizeof(rec));
+}
+
+static int kfd_criu_save_devices(struct kfd_criu_dump *dump,
+				 struct kfd_criu_device_bucket *buckets)
+{
+	struct kfd_process *p = dump->p;
+	struct kfd_process_device *pdd;
+	struct kfd_record_device rec;
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < p->n_pdds && !ret; i++) {
+		pdd = p->pdds[i];
+		rec = (struct kfd_record_device) {
+			.user_gpu_id = pdd->user_gpu_id,
+			.gfx_target_version = pdd->dev->info.gfx_target_version,
+			.has_vm = !!pdd->gpu_vm,
+			.policy_default = pdd->policy_default,
+			.policy_alternate = pdd->policy_alternate,
+			.alternate_base = pdd->alternate_base,
+			.alternate_size = pdd->alternate_size,
+			.scratch_va = pdd->scratch_va,
+			.tba = pdd->tba,
+			.tma = pdd->tma,
+		};
+		buckets[i].user_gpu_id = pdd->user_gpu_id;
+		buckets[i].actual_gpu_id = pdd->dev->id;
+		buckets[i].drm_fd = KFD_INVALID_FD;
+		ret = kfd_image_put(dump->out, KFD_RECORD_DEVICE, &rec,
+				    sizeof(rec));
+	}
+	return ret;
+}
+
+static int kfd_criu_save(struct kfd_criu_dump *dump,
+			 struct kfd_criu_device_bucket *buckets)
+{
+	int ret;
+	u32 i;
+
+	ret = kfd_criu_save_process(dump);
+	if (!ret)
+		ret = kfd_criu_save_devices(dump, buckets);
+	for (i = 0; i < KFD_CRIU_NUM_KINDS && !ret; i++)
+		ret = kfd_criu_kinds[i]->save(dump);
+	if (!ret)
+		kfd_image_finish(dump->out);
+	return ret;
+}
+
+/* What CHECKPOINT says must be what PROCESS_INFO would say now. */
+static bool kfd_criu_args_match(struct kfd_process *p,
+				const struct kfd_ioctl_criu_args *args)
+{
+	return args->num_devices == p->n_pdds &&
+	       args->num_bos == kfd_bos->count(p) &&
+	       args->num_objects == kfd_criu_num_objects(p) &&
+	       args->priv_data_size == kfd_criu_image_size(p) &&
+	       args->devices && args->priv_data &&
+	       (args->bos || !args->num_bos);
+}
+
+static int kfd_criu_copy_out(const struct kfd_ioctl_criu_args *args,
+			     const struct kfd_criu_dump *dump,
+			     const struct kfd_criu_device_bucket *buckets)
+{
+	if (copy_to_user(u64_to_user_ptr(args->devices), buckets,
+			 args->num_devices * sizeof(*buckets)) ||
+	    copy_to_user(u64_to_user_ptr(args->bos), dump->bos,
+			 args->num_bos * sizeof(*dump->bos)) ||
+	    copy_to_user(u64_to_user_ptr(args->priv_data), dump->out->buf,
+			 args->priv_data_size))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * kfd_criu_checkpoint - CHECKPOINT: save everything
+ * @p: a paused process
+ * @args: counts and priv_data_size as PROCESS_INFO gave them; devices, bos and
+ *	priv_data point to room for that much
+ *
+ * Context: sleeps; process->lock held.
+ * Return: 0, with a dma-buf fd of the caller in the bucket of every VRAM and
+ * GTT buffer; -EINVAL: not paused, counts or sizes that are no longer right,
+ * no pointer; -EFAULT; -ENOMEM; -EMFILE; -EOPNOTSUPP: an object that cannot be
+ * saved (memory/); -ETIME: a queue did not stop. No fd is installed then.
+ */
+int kfd_criu_checkpoint(struct kfd_process *p,
+			const struct kfd_ioctl_criu_args *args)
+{
+	struct kfd_criu_device_bucket *buckets;
+	struct kfd_image_writer out;
+	struct kfd_criu_dump dump = { .p = p, .out = &out };
+	void *image;
+	int ret;
+
+	if (!p->pause.active || !kfd_criu_args_match(p, args))
+		return -EINVAL;
+
+	ret = -ENOMEM;
+	dump.num_bos = args->num_bos;
+	buckets = kcalloc(args->num_devices, sizeof(*buckets),
+			  GFP_KERNEL_ACCOUNT);
+	image = kvzalloc(args->priv_data_size, GFP_KERNEL_ACCOUNT);
+	dump.bos = kvcalloc(args->num_bos + 1, sizeof(*dump.bos),
+			    GFP_KERNEL_ACCOUNT);
+	dump.fd_files = kvcalloc(args->num_bos + 1, sizeof(*dump.fd_files),
+				 GFP_KERNEL_ACCOUNT);
+	if (!buckets || !image || !dump.bos || !dump.fd_files)
+		goto free;
+	ret = kfd_image_writer_init(&out, image, args->priv_data_size);
+	if (!ret)
+		ret = kfd_criu_save(&dump, buckets);
+	if (!ret)
+		ret = kfd_criu_reserve_fds(dump.bos, dump.fd_files,
+					   dump.num_bos);
+	if (ret)
+		goto free;
+	ret = kfd_criu_copy_out(args, &dump, buckets);
+	if (ret)
+		kfd_criu_unreserve_fds(dump.bos, dump.fd_files, dump.num_bos);
+	else
+		kfd_criu_install_fds(dump.bos, dump.fd_files, dump.num_bos);
+free:
+	kfd_criu_drop_files(dump.fd_files, dump.num_bos);
+	kvfree(dump.fd_files);
+	kvfree(dump.bos);
+	kvfree(image);
+	kfree(buckets);
+	return ret;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * AMDKFD_IOC_CRIU_OP: from an op number to its function (floor 4).
+ *
+ * The gate (gate.c) has been passed before anything here is called; the kinds
+ * of objects are listed here and nowhere else.
+ */
+#include "criu.h"
+
+const struct kfd_criu_object_ops *const kfd_criu_kinds[KFD_CRIU_NUM_KINDS] = {
+	&kfd_memory_criu_ops,
+	&kfd_event_criu_ops,
+	&kfd_queue_criu_ops,
+};
+
+static int kfd_criu_unpause(struct kfd_process *p)
+{
+	if (!p->pause.active)
+		return -EINVAL;
+	kfd_pause_end(p);
+	return 0;
+}
+
+/**
+ * kfd_ioctl_criu_op - AMDKFD_IOC_CRIU_OP
+ * @filp: kfd file
+ * @p: process behind it
+ * @data: struct kfd_ioctl_criu_args
+ *
+ * Context: sleeps; takes process->lock.
+ * Return: 0, or as kfd_criu_process_info(), kfd_criu_checkpoint(),
+ * kfd_criu_restore(), kfd_criu_resume(); -EINVAL: UNPAUSE of a process that is
+ * not paused, or no such op; -EBADF: the process is gone. (-EBADF and -EACCES
+ * of the gate come before.)
+ */
+int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data)
+{
+	struct kfd_ioctl_criu_args *args = data;
+	int ret;
+
+	if (args->op > KFD_CRIU_OP_RESUME)
+		return -EINVAL;
+	/* RESUME is about another process than the one behind the fd. */
+	if (args->op == KFD_CRIU_OP_RESUME)
+		return kfd_criu_resume(args);
+
+	ret = kfd_process_lock(p);
+	if (ret)
+		return ret;
+	switch (args->op) {
+	case KFD_CRIU_OP_PROCESS_INFO:
+		ret = kfd_criu_process_info(p, args);
+		break;
+	case KFD_CRIU_OP_CHECKPOINT:
+		ret = kfd_criu_checkpoint(p, args);
+		break;
+	case KFD_CRIU_OP_UNPAUSE:
+		ret = kfd_criu_unpause(p);
+		break;
+	default:
+		ret = kfd_criu_restore(p, args);
+		break;
+	}
+	kfd_process_unlock(p);
+	return ret;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Checkpoint and restore (floor 4): the CRIU op of the ioctl interface.
+ *
+ * Everything is under process->lock of the process behind the fd, except that
+ * RESUME works on the process that its pid names.
+ */
+#ifndef AMDKFD_CRIU_H
+#define AMDKFD_CRIU_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+
+#include <linux/kfd_ioctl.h>
+
+#include "../process.h"
+#include "object.h"
+
+int kfd_criu_init(void);
+void kfd_criu_exit(void);
+
+int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data);
+void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
+			  struct file *filp);
+
+/* Kinds of objects in the order in which they are saved and loaded. */
+#define KFD_CRIU_NUM_KINDS	3
+extern const struct kfd_criu_object_ops *const
+	kfd_criu_kinds[KFD_CRIU_NUM_KINDS];
+
+/* pause.c; p->lock held */
+int kfd_pause_begin(struct kfd_process *p);
+void kfd_pause_end(struct kfd_process *p);
+
+/* checkpoint.c, restore.c; p->lock held */
+int kfd_criu_process_info(struct kfd_process *p,
+			  struct kfd_ioctl_criu_args *args);
+int kfd_criu_checkpoint(struct kfd_process *p,
+			const struct kfd_ioctl_criu_args *args);
+int kfd_criu_restore(struct kfd_process *p,
+		     const struct kfd_ioctl_criu_args *args);
+/* restore.c; takes the lock of the process that args->pid names */
+int kfd_criu_resume(const struct kfd_ioctl_criu_args *args);
+
+/* fds.c: files that become fds of the caller, all or none */
+int kfd_criu_reserve_fds(struct kfd_criu_bo_bucket *bos, struct file **files,
+			 u32 n);
+void kfd_criu_install_fds(const struct kfd_criu_bo_bucket *bos,
+			  struct file **files, u32 n);
+void kfd_criu_unreserve_fds(const struct kfd_criu_bo_bucket *bos,
+			    struct file **files, u32 n);
+void kfd_criu_drop_files(struct file **files, u32 n);
+
+#endif

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pause between PROCESS_INFO and UNPAUSE (floor 4).
+ *
+ * A paused process has one eviction on all its queues. The pause belongs to
+ * whoever made it and must not outlive him. Three things end it:
+ *
+ *  - UNPAUSE;
+ *  - the owner's last fd of the kfd file is closed, also by his death
+ *    (->flush(), kfd_criu_file_closed());
+ *  - the owner is gone, or no longer the tracer of the process, although his
+ *    file table lives on in somebody who shares it. Nothing in the kernel
+ *    tells a driver of a ptrace detach, so a work item looks twice a second,
+ *    only while a process is paused.
+ *
+ * process->pause is protected by process->lock. The work holds a reference on
+ * the process for as long as it is pending.
+ */
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/workqueue.h>
+
+#include "criu.h"
+
+#define KFD_PAUSE_WATCH_MS	500
+
+static struct workqueue_struct *kfd_pause_wq;
+
+static void kfd_pause_watch_start(struct kfd_process *p)
+{
+	kfd_process_get(p);
+	if (!queue_delayed_work(kfd_pause_wq, &p->pause.watch,
+				msecs_to_jiffies(KFD_PAUSE_WATCH_MS)))
+		kfd_process_put(p);
+}
+
+/* Whether the owner is alive and still is the process or its tracer. */
+static bool kfd_pause_owner_there(struct kfd_process *p)
+{
+	struct task_struct *tracer, *owner;
+	bool there = false;
+
+	rcu_read_lock();
+	owner = pid_task(p->pause.owner, PIDTYPE_TGID);
+	if (owner && same_thread_group(owner, p->lead_thread)) {
+		there = true;
+	} else if (owner) {
+		tracer = ptrace_parent(p->lead_thread);
+		there = tracer && same_thread_group(tracer, owner);
+	}
+	rcu_read_unlock();
+	return there;
+}
+
+static void kfd_pause_forget(struct kfd_process *p)
+{
+	struct kfd_pause *pause = &p->pause;
+
+	pause->active = false;
+	pause->files = NULL;
+	put_pid(pause->owner);
+	pause->owner = NULL;
+}
+
+static void kfd_pause_watch(struct work_struct *work)
+{
+	struct kfd_process *p = container_of(to_delayed_work(work),
+					     struct kfd_process, pause.watch);
+
+	mutex_lock(&p->lock);
+	if (p->pause.active && p->dead) {
+		/* Its queues are gone: only the bookkeeping is left. */
+		kfd_pause_forget(p);
+	} else if (p->pause.active && kfd_pause_owner_there(p)) {
+		kfd_pause_watch_start(p);
+	} else if (p->pause.active) {
+		pr_info("pasid %u: whoever paused it is gone, its queues go on\n",
+			p->pasid);
+		kfd_pause_end(p);
+	}
+	mutex_unlock(&p->lock);
+	kfd_process_put(p);
+}
+
+/**
+ * kfd_pause_begin - evict the queues on behalf of the caller
+ * @p: the process
+ *
+ * Pausing a paused process again makes the caller the owner.
+ *
+ * Context: sleeps; process->lock held.
+ * Return: 0; -ETIME: a queue did not stop: nothing has changed.
+ */
+int kfd_pause_begin(struct kfd_process *p)
+{
+	struct kfd_pause *pause = &p->pause;
+	int ret;
+
+	lockdep_assert_held(&p->lock);
+	if (!pause->active) {
+		ret = kfd_process_evict(p);
+		if (ret) {
+			kfd_process_restore(p);
+			return ret;
+		}
+	}
+	put_pid(pause->owner);
+	pause->owner = get_pid(task_tgid(current));
+	pause->files = current->files;
+	if (!pause->active) {
+		pause->active = true;
+		/* Once: the work of an earlier pause may still be running. */
+		if (!pause->watch.work.func)
+			INIT_DELAYED_WORK(&pause->watch, kfd_pause_watch);
+		kfd_pause_watch_start(p);
+	}
+	return 0;
+}
+
+/**
+ * kfd_pause_end - let the queues go on
+ * @p: a paused process
+ *
+ * Context: sleeps; process->lock held.
+ */
+void kfd_pause_end(struct kfd_process *p)
+{
+	struct kfd_pause *pause = &p->pause;
+
+	lockdep_assert_held(&p->lock);
+	kfd_pause_forget(p);
+	kfd_process_restore(p);
+	/* The watch may be what runs this: it ends by itself. */
+	if (cancel_delayed_work(&pause->watch))
+		kfd_process_put(p);
+}
+
+static int kfd_pause_same_file(const void *filp, struct file *file,
+			       unsigned int fd)
+{
+	return file == filp;
+}
+
+/**
+ * kfd_criu_file_closed - an fd of a kfd file was closed
+ * @p: process behind the file
+ * @id: file table that it was closed in
+ * @filp: the file
+ *
+ * Context: sleeps; ->flush() of /dev/kfd.
+ */
+void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
+			  struct file *filp)
+{
+	if (!READ_ONCE(p->pause.active) || READ_ONCE(p->pause.files) != id)
+		return;
+	/* Another fd of the same file keeps the pause. */
+	if (iterate_fd(id, 0, kfd_pause_same_file, filp))
+		return;
+	mutex_lock(&p->lock);
+	if (!p->dead && p->pause.active && p->pause.files == id)
+		kfd_pause_end(p);
+	mutex_unlock(&p->lock);
+}
+
+/**
+ * kfd_criu_init - at module load
+ *
+ * Return: 0; -ENOMEM.
+ */
+int kfd_criu_init(void)
+{
+	kfd_pause_wq = alloc_workqueue("kfd_pause", WQ_UNBOUND, 0);
+	return kfd_pause_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kfd_criu_exit - at module unload; no process is left
+ */
+void kfd_criu_exit(void)
+{
+	destroy_workqueue(kfd_pause_wq);
+}
