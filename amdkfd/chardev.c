@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/kfd (floor 5): open, the ioctl table and the copying of arguments,
+ * mmap, fdinfo.
+ *
+ * filp->private_data is the process, referenced, from open to release and
+ * never changes. Nothing here has a lock of its own.
+ *
+ * Arguments cross in one copy each way. A handler sees a kernel copy of the
+ * struct as this driver knows it, however long the caller's is; see the rules
+ * at the top of <linux/kfd_ioctl.h>.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/compat.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <linux/kfd_ioctl.h>
+
+#include "chardev.h"
+#include "compat/compat.h"
+#include "criu/criu.h"
+#include "device_ioctl.h"
+#include "event/event.h"
+#include "gate.h"
+#include "memory/memory.h"
+#include "mmap_offset.h"
+#include "queue/queue.h"
+
+#define KFD_NAME	"kfd"
+
+/* The arguments are written back although the handler failed. */
+#define KFD_IOCTL_COPY_ON_ERROR		BIT(0)
+/* Checkpoint and restore: for the tracer too, and only with capability. */
+#define KFD_IOCTL_CRIU			BIT(1)
+
+/**
+ * struct kfd_ioctl_desc - one entry of the ioctl table
+ * @cmd: request number, which says size and direction; 0: no such ioctl
+ * @min_size: bytes up to the end of the last mandatory field
+ * @flags: KFD_IOCTL_*
+ * @func: handler; NULL: the interface has it, this driver does not
+ */
+struct kfd_ioctl_desc {
+	unsigned int cmd;
+	unsigned int min_size;
+	unsigned int flags;
+	kfd_ioctl_fn func;
+};
+
+#define KFD_IOCTL(name, lower, type, last, fl)				\
+	[_IOC_NR(AMDKFD_IOC_##name)] = {				\
+		.cmd = AMDKFD_IOC_##name,				\
+		.min_size = offsetofend(struct kfd_ioctl_##type##_args, last), \
+		.flags = (fl),						\
+		.func = kfd_ioctl_##lower,				\
+	}
+
+#define KFD_IOCTL_UNSUPPORTED(name)					\
+	[_IOC_NR(AMDKFD_IOC_##name)] = { .cmd = AMDKFD_IOC_##name }
+
+static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
+	KFD_IOCTL(GET_VERSION, get_version, get_version, minor_version, 0),
+	KFD_IOCTL(CREATE_QUEUE, create_queue, create_queue, queue_id, 0),
+	KFD_IOCTL(DESTROY_QUEUE, destroy_queue, destroy_queue, queue_id, 0),
+	KFD_IOCTL(SET_MEMORY_POLICY, set_memory_policy, set_memory_policy,
+		  alternate_policy, 0),
+	KFD_IOCTL(GET_CLOCK_COUNTERS, get_clock_counters, get_clock_counters,
+		  gpu_id, 0),
+	KFD_IOCTL(GET_PROCESS_APERTURES, get_process_apertures,
+		  get_process_apertures, num_of_nodes, 0),
+	KFD_IOCTL(UPDATE_QUEUE, update_queue, update_queue, queue_priority, 0),
+	KFD_IOCTL(CREATE_EVENT, create_event, create_event, event_slot_index, 0),
+	KFD_IOCTL(DESTROY_EVENT, destroy_event, destroy_event, event_id, 0),
+	KFD_IOCTL(SET_EVENT, set_event, set_event, event_id, 0),
+	KFD_IOCTL(RESET_EVENT, reset_event, reset_event, event_id, 0),
+	KFD_IOCTL(WAIT_EVENTS, wait_events, wait_events, wait_result,
+		  KFD_IOCTL_COPY_ON_ERROR),
+	KFD_IOCTL_UNSUPPORTED(DBG_REGISTER_DEPRECATED),
+	KFD_IOCTL_UNSUPPORTED(DBG_UNREGISTER_DEPRECATED),
+	KFD_IOCTL_UNSUPPORTED(DBG_ADDRESS_WATCH_DEPRECATED),
+	KFD_IOCTL_UNSUPPORTED(DBG_WAVE_CONTROL_DEPRECATED),
+	KFD_IOCTL(SET_SCRATCH_BACKING_VA, set_scratch_backing_va,
+		  set_scratch_backing_va, gpu_id, 0),
+	KFD_IOCTL_UNSUPPORTED(GET_TILE_CONFIG),
+	KFD_IOCTL(SET_TRAP_HANDLER, set_trap_handler, set_trap_handler,
+		  gpu_id, 0),
+	KFD_IOCTL(GET_PROCESS_APERTURES_NEW, get_process_apertures_new,
+		  get_process_apertures_new, num_of_nodes, 0),
+	KFD_IOCTL(ACQUIRE_VM, acquire_vm, acquire_vm, gpu_id, 0),
+	KFD_IOCTL(ALLOC_MEMORY_OF_GPU, alloc_memory_of_gpu,
+		  alloc_memory_of_gpu, flags, 0),
+	KFD_IOCTL(FREE_MEMORY_OF_GPU, free_memory_of_gpu, free_memory_of_gpu,
+		  handle, 0),
+	KFD_IOCTL(MAP_MEMORY_TO_GPU, map_memory_to_gpu, map_memory_to_gpu,
+		  n_success, KFD_IOCTL_COPY_ON_ERROR),
+	KFD_IOCTL(UNMAP_MEMORY_FROM_GPU, unmap_memory_from_gpu,
+		  unmap_memory_from_gpu, n_success, KFD_IOCTL_COPY_ON_ERROR),
+	KFD_IOCTL(SET_CU_MASK, set_cu_mask, set_cu_mask, cu_mask_ptr, 0),
+	KFD_IOCTL(GET_QUEUE_WAVE_STATE, get_queue_wave_state,
+		  get_queue_wave_state, queue_id, 0),
+	KFD_IOCTL(GET_DMABUF_INFO, get_dmabuf_info, get_dmabuf_info,
+		  dmabuf_fd, 0),
+	KFD_IOCTL(IMPORT_DMABUF, import_dmabuf, import_dmabuf, dmabuf_fd, 0),
+	KFD_IOCTL_UNSUPPORTED(ALLOC_QUEUE_GWS),
+	KFD_IOCTL_UNSUPPORTED(SMI_EVENTS),
+	KFD_IOCTL_UNSUPPORTED(SVM),
+	KFD_IOCTL(SET_XNACK_MODE, set_xnack_mode, set_xnack_mode,
+		  xnack_enabled, 0),
+	KFD_IOCTL(CRIU_OP, criu_op, criu, op, KFD_IOCTL_CRIU),
+	KFD_IOCTL(AVAILABLE_MEMORY, available_memory, get_available_memory,
+		  gpu_id, 0),
+};
+
+static int kfd_major;
+static struct class *kfd_class;
+static struct device *kfd_device_node;
+
+static int kfd_open(struct inode *inode, struct file *filp)
+{
+	struct kfd_process *p;
+
+	if (iminor(inode))
+		return -ENODEV;
+	if (in_compat_syscall())
+		return -EPERM;
+
+	p = kfd_process_create_current();
+	if (IS_ERR(p))
+		/* A signal that does not kill must not make an open fail. */
+		return PTR_ERR(p) == -EINTR ? -ERESTARTSYS : PTR_ERR(p);
+
+	filp->private_data = p;
+	/* One address space for all files of a process, to unmap from. */
+	filp->f_mapping = &p->mapping;
+	return 0;
+}
+
+static int kfd_flush(struct file *filp, fl_owner_t id)
+{
+	kfd_criu_file_closed(filp->private_data, id, filp);
+	return 0;
+}
+
+static int kfd_release(struct inode *inode, struct file *filp)
+{
+	/* The process may go now, and its address space with it. */
+	filp->f_mapping = inode->i_mapping;
+	kfd_process_put(filp->private_data);
+	return 0;
+}
+
+/* --- ioctl ----------------------------------------------------------------- */
+
+static const struct kfd_ioctl_desc *kfd_ioctl_find(unsigned int cmd)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	if (_IOC_TYPE(cmd) != AMDKFD_IOCTL_BASE || nr >= ARRAY_SIZE(kfd_ioctls) ||
+	    !kfd_ioctls[nr].cmd)
+		return NULL;
+	return &kfd_ioctls[nr];
+}
+
+/*
+ * Whether the caller may call it. The thread group is not enough to be the
+ * owner: after an exec with the file kept open it is the same, the address
+ * space is not.
+ */
+static int kfd_ioctl_admit(struct kfd_process *p,
+			   const struct kfd_ioctl_desc *desc)
+{
+	bool criu = desc->flags & KFD_IOCTL_CRIU;
+
+	if (kfd_gate_who(p->lead_thread) == KFD_GATE_SELF &&
+	    current->mm != p->mm)
+		return -EBADF;
+	return kfd_gate_check(p->lead_thread, criu, criu);
+}
+
+static int kfd_ioctl_copy_in(const struct kfd_ioctl_desc *desc,
+			     unsigned int usize, void __user *uarg, void *data)
+{
+	unsigned int ksize = _IOC_SIZE(desc->cmd);
+	unsigned int size = min(usize, ksize);
+	int ret;
+
+	if (usize < desc->min_size)
+		return -EINVAL;
+	memset(data, 0, ksize);
+	if (!(_IOC_DIR(desc->cmd) & _IOC_WRITE))
+		return 0;
+
+	if (copy_from_user(data, uarg, size))
+		return -EFAULT;
+	if (usize > ksize) {
+		ret = check_zeroed_user(uarg + ksize, usize - ksize);
+		if (ret <= 0)
+			return ret ?: -E2BIG;
+	}
+	/*
+	 * What is created must not be lost because its id can't be handed
+	 * out: find out first, by writing back what was read.
+	 */
+	if (_IOC_DIR(desc->cmd) & _IOC_READ && copy_to_user(uarg, data, size))
+		return -EFAULT;
+	return 0;
+}
+
+static int kfd_ioctl_run(struct file *filp, const struct kfd_ioctl_desc *desc,
+			 unsigned int usize, void __user *uarg, void *data)
+{
+	int ret, err;
+
+	ret = kfd_ioctl_copy_in(desc, usize, uarg, data);
+	if (ret)
+		return ret;
+
+	err = desc->func(filp, filp->private_data, data);
+	if (err && !(desc->flags & KFD_IOCTL_COPY_ON_ERROR))
+		return err;
+	if (_IOC_DIR(desc->cmd) & _IOC_READ &&
+	    copy_to_user(uarg, data, min_t(unsigned int, usize, _IOC_SIZE(desc->cmd))))
+		return err ?: -EFAULT;
+	return err;
+}
+
+static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	const struct kfd_ioctl_desc *desc = kfd_ioctl_find(cmd);
+	struct kfd_process *p = filp->private_data;
+	u64 stack[128 / sizeof(u64)];
+	void *data = stack;
+	int ret;
+
+	if (!desc)
+		return -ENOTTY;
+	ret = kfd_ioctl_admit(p, desc);
+	if (ret)
+		return ret;
+	if (!desc->func)
+		return -EOPNOTSUPP;
+	if (READ_ONCE(p->dead))
+		return -EBADF;
+
+	if (_IOC_SIZE(desc->cmd) > sizeof(stack)) {
+		data = kmalloc(_IOC_SIZE(desc->cmd), GFP_KERNEL);
+		if (!data)
+			return -ENOMEM;
+	}
+	ret = kfd_ioctl_run(filp, desc, _IOC_SIZE(cmd), (void __user *)arg, data);
+	if (data != stack)
+		kfree(data);
+	return ret;
+}
+
+/* --- mmap ------------------------------------------------------------------ */
+
+static int kfd_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u32 gpu_id = (offset & KFD_MMAP_GPU_ID_MASK) >> KFD_MMAP_GPU_ID_SHIFT;
+	u64 type = offset & KFD_MMAP_TYPE_MASK;
+	struct kfd_process *p = filp->private_data;
+	struct kfd_process_device *pdd;
+
+	if (vma->vm_mm != p->mm || READ_ONCE(p->dead))
+		return -EBADF;
+	/* Private pages of a device cannot be told from its own. */
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
+		return -EINVAL;
+	if (offset & ~(KFD_MMAP_TYPE_MASK | KFD_MMAP_GPU_ID_MASK))
+		return -EINVAL;
+
+	kfd_compat_vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY |
+				VM_DONTEXPAND | VM_DONTDUMP);
+	switch (type) {
+	case KFD_MMAP_TYPE_EVENTS:
+		return kfd_event_mmap(p, vma);
+	case KFD_MMAP_TYPE_DOORBELL:
+	case KFD_MMAP_TYPE_MMIO:
+		pdd = kfd_process_device_by_id(p, gpu_id);
+		if (!pdd)
+			return -ENODEV;
+		return kfd_doorbell_mmap(pdd, vma, type == KFD_MMAP_TYPE_MMIO);
+	default:
+		/* Reserved memory: of GPUs with an address space of the CPU's. */
+		return -ENODEV;
+	}
+}
+
+/* --- fdinfo ---------------------------------------------------------------- */
+
+static void kfd_show_device(struct seq_file *m, struct kfd_process_device *pdd)
+{
+	u64 total;
+	u32 evicted;
+
+	mutex_lock(&pdd->dev->scheduler_lock);
+	evicted = pdd->evicted;
+	total = pdd->evictions_total;
+	mutex_unlock(&pdd->dev->scheduler_lock);
+
+	seq_printf(m, "kfd-gpu:\t%u user-id %u vm %u evicted %u evictions %llu\n",
+		   pdd->dev->id, pdd->user_gpu_id, pdd->gpu_vm ? 1 : 0, evicted,
+		   total);
+}
+
+static void kfd_show_fdinfo(struct seq_file *m, struct file *filp)
+{
+	struct kfd_process *p = filp->private_data;
+	int ret;
+	u32 i;
+
+	ret = kfd_process_lock(p);
+	if (ret == -EINTR)
+		return;
+	seq_printf(m, "kfd-pid:\t%d\n", task_tgid_vnr(p->lead_thread));
+	seq_printf(m, "kfd-dead:\t%d\n", ret ? 1 : 0);
+	if (ret)
+		return;
+
+	seq_printf(m, "kfd-pasid:\t%u\n", p->pasid);
+	seq_printf(m, "kfd-paused:\t%d\n", p->pause.active);
+	seq_printf(m, "kfd-restored:\t%d\n", p->restored);
+	seq_printf(m, "kfd-bos:\t%u\n", kfd_memory_criu_ops.count(p));
+	seq_printf(m, "kfd-events:\t%u\n", kfd_event_criu_ops.count(p));
+	seq_printf(m, "kfd-queues:\t%u\n", kfd_queue_criu_ops.count(p));
+	seq_printf(m, "kfd-gpus:\t%u\n", p->n_pdds);
+	for (i = 0; i < p->n_pdds; i++)
+		kfd_show_device(m, p->pdds[i]);
+	kfd_process_unlock(p);
+}
+
+static const struct file_operations kfd_fops = {
+	.owner = THIS_MODULE,
+	.open = kfd_open,
+	.flush = kfd_flush,
+	.release = kfd_release,
+	.unlocked_ioctl = kfd_ioctl,
+	.mmap = kfd_mmap,
+	.show_fdinfo = kfd_show_fdinfo,
+	.llseek = noop_llseek,
+};
+
+static char *kfd_devnode(KFD_COMPAT_DEVNODE_CONST struct device *dev,
+			 umode_t *mode)
+{
+	/* Who may use which GPU is decided at its render node. */
+	if (mode)
+		*mode = 0666;
+	return NULL;
+}
+
+/**
+ * kfd_chardev_init() - make /dev/kfd
+ *
+ * Context: module init; processes may come from here on.
+ * Return: 0 or a negative errno.
+ */
+int kfd_chardev_init(void)
+{
+	int ret;
+
+	kfd_major = register_chrdev(0, KFD_NAME, &kfd_fops);
+	if (kfd_major < 0)
+		return kfd_major;
+
+	kfd_class = kfd_compat_class_create(KFD_NAME);
+	if (IS_ERR(kfd_class)) {
+		ret = PTR_ERR(kfd_class);
+		goto err_chrdev;
+	}
+	kfd_class->devnode = kfd_devnode;
+
+	kfd_device_node = device_create(kfd_class, NULL, MKDEV(kfd_major, 0),
+					NULL, KFD_NAME);
+	if (IS_ERR(kfd_device_node)) {
+		ret = PTR_ERR(kfd_device_node);
+		goto err_class;
+	}
+	return 0;
+
+err_class:
+	class_destroy(kfd_class);
+err_chrdev:
+	unregister_chrdev(kfd_major, KFD_NAME);
+	return ret;
+}
+
+/**
+ * kfd_chardev_exit() - take /dev/kfd away
+ *
+ * Context: module exit, or init that failed: no file of it is open, as each
+ * holds the module.
+ */
+void kfd_chardev_exit(void)
+{
+	device_destroy(kfd_class, MKDEV(kfd_major, 0));
+	class_destroy(kfd_class);
+	unregister_chrdev(kfd_major, KFD_NAME);
+}
+
+/**
+ * kfd_chardev_device() - the device that the topology hangs below
+ *
+ * Return: the device of /dev/kfd, valid until kfd_chardev_exit().
+ */
+struct device *kfd_chardev_device(void)
+{
+	return kfd_device_node;
+}
