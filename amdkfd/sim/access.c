@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How engines reach memory: by GPU virtual address, through a VM's mappings.
+ *
+ * An access is cut into spans that are contiguous in kernel addresses, as long
+ * as the pages behind them allow. vm->lock is held for reading throughout one
+ * call, and the pages_lock of a userptr for one span: both keep what is used
+ * from going away, and nothing in between allocates or touches user memory.
+ */
+#include <linux/atomic.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include <asm/barrier.h>
+
+#include "memory.h"
+
+static int sim_fault(struct sim_fault_info *fault, u64 va, bool write,
+		     bool not_present)
+{
+	fault->va = va;
+	fault->write = write;
+	fault->not_present = not_present;
+	return -EFAULT;
+}
+
+/* The mapping that holds @va if it may be accessed so, else NULL. */
+static struct sim_mapping *sim_vm_reach(struct sim_vm *vm, u64 va, bool write,
+					struct sim_fault_info *fault)
+{
+	struct sim_mapping *m = sim_vm_find(vm, va);
+
+	if (!m) {
+		sim_fault(fault, va, write, true);
+		return NULL;
+	}
+	if (!(m->flags & (write ? SIM_MAP_WRITE : SIM_MAP_READ))) {
+		sim_fault(fault, va, write, false);
+		return NULL;
+	}
+	return m;
+}
+
+/* Only a userptr's pages come and go. */
+static void sim_bo_lock_pages(struct sim_bo *bo)
+{
+	if (bo->kind == SIM_BO_USERPTR)
+		down_read(&bo->pages_lock);
+}
+
+static void sim_bo_unlock_pages(struct sim_bo *bo)
+{
+	if (bo->kind == SIM_BO_USERPTR)
+		up_read(&bo->pages_lock);
+}
+
+/* Two readers that take two locks in different order would meet a writer. */
+static void sim_bo_lock_two(struct sim_bo *a, struct sim_bo *b)
+{
+	if (a > b)
+		swap(a, b);
+	sim_bo_lock_pages(a);
+	if (a != b && b->kind == SIM_BO_USERPTR)
+		down_read_nested(&b->pages_lock, SINGLE_DEPTH_NESTING);
+}
+
+static void sim_bo_unlock_two(struct sim_bo *a, struct sim_bo *b)
+{
+	sim_bo_unlock_pages(a);
+	if (a != b)
+		sim_bo_unlock_pages(b);
+}
+
+/*
+ * Kernel address of the byte at @va, which @m holds, and in *@len (on entry:
+ * what is wanted) how many bytes follow each other there. NULL: a fault.
+ */
+static void *sim_mapping_span(struct sim_mapping *m, u64 va, bool write,
+			      size_t *len, struct sim_fault_info *fault)
+{
+	u64 offset = va - m->start + m->offset;
+	unsigned long *slot = &m->bo->slots[offset >> PAGE_SHIFT];
+	size_t limit = min_t(u64, *len, m->last - va + 1);
+	size_t n = PAGE_SIZE - offset_in_page(offset);
+	unsigned long next = *slot;
+
+	if (!next) {
+		sim_fault(fault, va, write, true);
+		return NULL;
+	}
+	if (write && (next & SIM_SLOT_READONLY)) {
+		sim_fault(fault, va, write, false);
+		return NULL;
+	}
+	/* struct pages of contiguous memory are contiguous themselves */
+	for (; n < limit; n += PAGE_SIZE) {
+		next += sizeof(struct page);
+		if (*++slot != next)
+			break;
+	}
+	*len = min(n, limit);
+	return page_address(sim_slot_page(m->bo->slots[offset >> PAGE_SHIFT])) +
+	       offset_in_page(offset);
+}
+
+typedef void (*sim_span_fn)(void *addr, size_t len, void *arg);
+
+/* Call @fn for every span of [va, va + len). */
+static int sim_vm_walk(struct sim_vm *vm, u64 va, size_t len, bool write,
+		       sim_span_fn fn, void *arg, struct sim_fault_info *fault)
+{
+	struct sim_mapping *m;
+	void *addr;
+	size_t n;
+
+	WARN_ON_ONCE(len > SIM_CHUNK);
+	down_read(&vm->lock);
+	for (; len; len -= n, va += n) {
+		m = sim_vm_reach(vm, va, write, fault);
+		if (!m)
+			break;
+		n = len;
+		sim_bo_lock_pages(m->bo);
+		addr = sim_mapping_span(m, va, write, &n, fault);
+		if (addr)
+			fn(addr, n, arg);
+		sim_bo_unlock_pages(m->bo);
+		if (!addr)
+			break;
+		if (write && m->bo->doorbell)
+			sim_doorbell_kick(m->bo->doorbell);
+	}
+	up_read(&vm->lock);
+	return len ? -EFAULT : 0;
+}
+
+/*
+ * A word of its natural size and alignment is accessed at once, and in order:
+ * a process that sees a fence sees what was written before it.
+ */
+static void sim_load(void *addr, size_t len, void *arg)
+{
+	u8 **dst = arg;
+	u64 v64;
+	u32 v32;
+
+	if (len == sizeof(u64) && IS_ALIGNED((unsigned long)addr, sizeof(u64))) {
+		v64 = smp_load_acquire((u64 *)addr);
+		memcpy(*dst, &v64, sizeof(v64));
+	} else if (len == sizeof(u32) &&
+		   IS_ALIGNED((unsigned long)addr, sizeof(u32))) {
+		v32 = smp_load_acquire((u32 *)addr);
+		memcpy(*dst, &v32, sizeof(v32));
+	} else {
+		memcpy(*dst, addr, len);
+	}
+	*dst += len;
+}
+
+static void sim_store(void *addr, size_t len, void *arg)
+{
+	const u8 **src = arg;
+	u64 v64;
+	u32 v32;
+
+	if (len == sizeof(u64) && IS_ALIGNED((unsigned long)addr, sizeof(u64))) {
+		memcpy(&v64, *src, sizeof(v64));
+		smp_store_release((u64 *)addr, v64);
+	} else if (len == sizeof(u32) &&
+		   IS_ALIGNED((unsigned long)addr, sizeof(u32))) {
+		memcpy(&v32, *src, sizeof(v32));
+		smp_store_release((u32 *)addr, v32);
+	} else {
+		memcpy(addr, *src, len);
+	}
+	*src += len;
+}
+
+/**
+ * sim_vm_read() - read GPU virtual memory
+ * @vm: address space
+ * @va: first byte
+ * @dst: where to
+ * @len: bytes, at most SIM_CHUNK
+ * @fault: filled when there is one
+ *
+ * Context: sleeps; takes vm->lock and pages_lock for reading.
+ * Return: 0, or -EFAULT; bytes before the fault have been read.
+ */
+int sim_vm_read(struct sim_vm *vm, u64 va, void *dst, size_t len,
+		struct sim_fault_info *fault)
+{
+	return sim_vm_walk(vm, va, len, false, sim_load, &dst, fault);
+}
+
+/**
+ * sim_vm_write() - write GPU virtual memory
+ * @vm: address space
+ * @va: first byte
+ * @src: where from
+ * @len: bytes, at most SIM_CHUNK
+ * @fault: filled when there is one
+ *
+ * Context: as sim_vm_read(). A write to a doorbell kicks it.
+ * Return: 0, or -EFAULT; bytes before the fault have been written.
+ */
+int sim_vm_write(struct sim_vm *vm, u64 va, const void *src, size_t len,
+		 struct sim_fault_info *fault)
+{
+	return sim_vm_walk(vm, va, len, true, sim_store, &src, fault);
+}
+
+struct sim_fill {
+	u32 value;
+	u32 size;
+	u32 phase;
+};
+
+static void sim_fill_span(void *addr, size_t len, void *arg)
+{
+	struct sim_fill *fill = arg;
+	u8 *p = addr;
+	size_t i;
+
+	if (fill->size == 1) {
+		memset(addr, fill->value, len);
+		return;
+	}
+	/* whole aligned elements at once, what a page cuts byte by byte */
+	if (!fill->phase && IS_ALIGNED((unsigned long)addr, fill->size)) {
+		if (fill->size == 4)
+			memset32(addr, fill->value, len / 4);
+		else
+			memset16(addr, fill->value, len / 2);
+		i = round_down(len, fill->size);
+	} else {
+		i = 0;
+	}
+	for (; i < len; i++) {
+		p[i] = fill->value >> (8 * fill->phase);
+		fill->phase = (fill->phase + 1) % fill->size;
+	}
+}
+
+/**
+ * sim_vm_fill() - fill GPU virtual memory with one value
+ * @vm: address space
+ * @va: first byte
+ * @value: the value
+ * @size: bytes of @value that count: 1, 2 or 4
+ * @len: bytes, a multiple of @size, at most SIM_CHUNK
+ * @fault: filled when there is one
+ *
+ * Context: as sim_vm_read().
+ * Return: 0, or -EFAULT; bytes before the fault have been written.
+ */
+int sim_vm_fill(struct sim_vm *vm, u64 va, u32 value, u32 size, size_t len,
+		struct sim_fault_info *fault)
+{
+	struct sim_fill fill = { .value = value, .size = size };
+
+	return sim_vm_walk(vm, va, len, true, sim_fill_span, &fill, fault);
+}
+
+/**
+ * sim_vm_copy() - copy within GPU virtual memory
+ * @vm: address space
+ * @dst: first byte to write
+ * @src: first byte to read
+ * @len: bytes, at most SIM_CHUNK
+ * @fault: filled when there is one
+ *
+ * Goes upwards: ranges may overlap when @dst is below @src.
+ *
+ * Context: as sim_vm_read().
+ * Return: 0, or -EFAULT; bytes before the fault have been copied.
+ */
+int sim_vm_copy(struct sim_vm *vm, u64 dst, u64 src, size_t len,
+		struct sim_fault_info *fault)
+{
+	struct sim_mapping *from, *to;
+	void *d, *s;
+	size_t n;
+
+	WARN_ON_ONCE(len > SIM_CHUNK);
+	down_read(&vm->lock);
+	for (; len; len -= n, dst += n, src += n) {
+		from = sim_vm_reach(vm, src, false, fault);
+		if (!from)
+			break;
+		to = sim_vm_reach(vm, dst, true, fault);
+		if (!to)
+			break;
+		n = len;
+		sim_bo_lock_two(from->bo, to->bo);
+		s = sim_mapping_span(from, src, false, &n, fault);
+		d = s ? sim_mapping_span(to, dst, true, &n, fault) : NULL;
+		if (d)
+			memmove(d, s, n);
+		sim_bo_unlock_two(from->bo, to->bo);
+		if (!d)
+			break;
+		if (to->bo->doorbell)
+			sim_doorbell_kick(to->bo->doorbell);
+	}
+	up_read(&vm->lock);
+	return len ? -EFAULT : 0;
+}
+
+struct sim_add {
+	s64 add;
+	u64 old;
+};
+
+static void sim_add64(void *addr, size_t len, void *arg)
+{
+	struct sim_add *a = arg;
+
+	a->old = atomic64_fetch_add(a->add, (atomic64_t *)addr);
+}
+
+static void sim_add32(void *addr, size_t len, void *arg)
+{
+	struct sim_add *a = arg;
+
+	a->old = (u32)atomic_fetch_add((int)a->add, (atomic_t *)addr);
+}
+
+static int sim_vm_add(struct sim_vm *vm, u64 va, size_t size, sim_span_fn fn,
+		      struct sim_add *add, struct sim_fault_info *fault)
+{
+	/* hardware has no unaligned atomics; neither is there a page to blame */
+	if (!IS_ALIGNED(va, size))
+		return sim_fault(fault, va, true, false);
+	return sim_vm_walk(vm, va, size, true, fn, add, fault);
+}
+
+/**
+ * sim_vm_atomic_add64() - add to a 64-bit word
+ * @vm: address space
+ * @va: the word, aligned
+ * @add: what to add
+ * @old: the value before
+ * @fault: filled when there is one
+ *
+ * Context: as sim_vm_read(). Atomic against CPUs and other engines.
+ * Return: 0, or -EFAULT, also when @va is not aligned.
+ */
+int sim_vm_atomic_add64(struct sim_vm *vm, u64 va, s64 add, u64 *old,
+			struct sim_fault_info *fault)
+{
+	struct sim_add a = { .add = add };
+	int ret = sim_vm_add(vm, va, sizeof(u64), sim_add64, &a, fault);
+
+	if (!ret)
+		*old = a.old;
+	return ret;
+}
+
+/**
+ * sim_vm_atomic_add32() - add to a 32-bit word
+ * @vm: address space
+ * @va: the word, aligned
+ * @add: what to add
+ * @old: the value before
+ * @fault: filled when there is one
+ *
+ * Context: as sim_vm_read(). Atomic against CPUs and other engines.
+ * Return: 0, or -EFAULT, also when @va is not aligned.
+ */
+int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
+			struct sim_fault_info *fault)
+{
+	struct sim_add a = { .add = add };
+	int ret = sim_vm_add(vm, va, sizeof(u32), sim_add32, &a, fault);
+
+	if (!ret)
+		*old = a.old;
+	return ret;
+}
+
+/**
+ * sim_vm_mapped() - whether a byte can be read
+ * @vm: address space
+ * @va: the byte
+ *
+ * Context: as sim_vm_read(). The answer may be old when it arrives.
+ * Return: true when a mapping holds it and its page is present.
+ */
+bool sim_vm_mapped(struct sim_vm *vm, u64 va)
+{
+	struct sim_fault_info fault;
+	struct sim_mapping *m;
+	bool mapped = false;
+	size_t len = 1;
+
+	down_read(&vm->lock);
+	m = sim_vm_reach(vm, va, false, &fault);
+	if (m) {
+		sim_bo_lock_pages(m->bo);
+		mapped = sim_mapping_span(m, va, false, &len, &fault);
+		sim_bo_unlock_pages(m->bo);
+	}
+	up_read(&vm->lock);
+	return mapped;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The DRM driver of a simulated GPU and its files.
+ *
+ * It calls itself "amdgpu": that is what libdrm_amdgpu, ROCm and CRIU's plugin
+ * look for. An ioctl that is not in the table gives -EINVAL (the DRM core's
+ * doing), which is what newer tools take for "not supported".
+ */
+#include <linux/fs.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_prime.h>
+
+#include "compat/compat.h"
+
+#include "drm_node.h"
+#include "memory.h"
+
+#define SIM_DRM_MAJOR	3
+#define SIM_DRM_MINOR	49
+
+#define SIM_IOCTL_DEF(name, func) \
+	DRM_IOCTL_DEF_DRV(AMDGPU_##name, func, DRM_AUTH | DRM_RENDER_ALLOW)
+
+static const struct drm_ioctl_desc sim_ioctls[] = {
+	SIM_IOCTL_DEF(GEM_CREATE, sim_ioctl_gem_create),
+	SIM_IOCTL_DEF(GEM_MMAP, sim_ioctl_gem_mmap),
+	SIM_IOCTL_DEF(CTX, sim_ioctl_ctx),
+	SIM_IOCTL_DEF(BO_LIST, sim_ioctl_bo_list),
+	SIM_IOCTL_DEF(CS, sim_ioctl_cs),
+	SIM_IOCTL_DEF(INFO, sim_ioctl_info),
+	SIM_IOCTL_DEF(GEM_METADATA, sim_ioctl_gem_metadata),
+	SIM_IOCTL_DEF(GEM_WAIT_IDLE, sim_ioctl_gem_wait_idle),
+	SIM_IOCTL_DEF(GEM_VA, sim_ioctl_gem_va),
+	SIM_IOCTL_DEF(WAIT_CS, sim_ioctl_wait_cs),
+	SIM_IOCTL_DEF(GEM_OP, sim_ioctl_gem_op),
+	SIM_IOCTL_DEF(GEM_USERPTR, sim_ioctl_gem_userptr),
+	SIM_IOCTL_DEF(WAIT_FENCES, sim_ioctl_wait_fences),
+	SIM_IOCTL_DEF(VM, sim_ioctl_vm),
+	SIM_IOCTL_DEF(FENCE_TO_HANDLE, sim_ioctl_fence_to_handle),
+};
+
+static int sim_drm_open(struct drm_device *dev, struct drm_file *file)
+{
+	struct sim_file *f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+
+	if (!f)
+		return -ENOMEM;
+	f->vm = sim_vm_create(to_sim_gpu(dev), file);
+	if (IS_ERR(f->vm)) {
+		int ret = PTR_ERR(f->vm);
+
+		kfree(f);
+		return ret;
+	}
+	xa_init_flags(&f->ctxs, XA_FLAGS_ALLOC1);
+	xa_init_flags(&f->lists, XA_FLAGS_ALLOC1);
+	file->driver_priv = f;
+	return 0;
+}
+
+/* All handles are closed by now; jobs under way lose their mappings. */
+static void sim_drm_postclose(struct drm_device *dev, struct drm_file *file)
+{
+	struct sim_file *f = to_sim_file(file);
+
+	sim_ctx_close(f);
+	sim_bo_list_close(f);
+	sim_vm_close(f->vm);
+	kfree(f);
+}
+
+static void sim_drm_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct drm_file *drm_file = file->private_data;
+	struct sim_vm *vm = sim_file_vm(drm_file);
+	struct sim_gpu *gpu = vm->gpu;
+	struct sim_mapping *mapping;
+	u64 mapped[SIM_BO_DOORBELL + 1] = {};
+	struct rb_node *node;
+
+	down_read(&vm->lock);
+	for (node = rb_first_cached(&vm->mappings); node;
+	     node = rb_next(node)) {
+		mapping = rb_entry(node, struct sim_mapping, rb);
+		mapped[mapping->bo->kind] += mapping->last - mapping->start + 1;
+	}
+	up_read(&vm->lock);
+
+	mutex_lock(&vm->owner_lock);
+	seq_puts(m, "drm-driver:\tamdgpu\n");
+	seq_printf(m, "amdgpu-sim-gpu:\t%u\n", gpu->index);
+	seq_printf(m, "pasid:\t%u\n", vm->pasid);
+	seq_printf(m, "amdgpu-sim-mapped-vram:\t%llu KiB\n",
+		   mapped[SIM_BO_VRAM] >> 10);
+	seq_printf(m, "amdgpu-sim-mapped-gtt:\t%llu KiB\n",
+		   mapped[SIM_BO_GTT] >> 10);
+	seq_printf(m, "amdgpu-sim-mapped-userptr:\t%llu KiB\n",
+		   mapped[SIM_BO_USERPTR] >> 10);
+	seq_printf(m, "amdgpu-sim-scratch-va:\t0x%llx\n", vm->scratch_va);
+	seq_printf(m, "amdgpu-sim-tba:\t0x%llx\n", vm->tba);
+	seq_printf(m, "amdgpu-sim-tma:\t0x%llx\n", vm->tma);
+	seq_printf(m, "amdgpu-sim-policy:\t%u %u 0x%llx 0x%llx\n",
+		   vm->policy_default, vm->policy_alternate,
+		   vm->alternate_base, vm->alternate_size);
+	mutex_unlock(&vm->owner_lock);
+}
+
+static const struct file_operations sim_drm_fops = {
+	.owner = THIS_MODULE,
+	.open = drm_open,
+	.release = drm_release,
+	.unlocked_ioctl = drm_ioctl,
+	.compat_ioctl = drm_compat_ioctl,
+	.poll = drm_poll,
+	.read = drm_read,
+	.llseek = noop_llseek,
+	.mmap = drm_gem_mmap,
+	.show_fdinfo = sim_drm_show_fdinfo,
+	KFD_COMPAT_FOPS_UNSIGNED_OFFSET
+};
+
+/**
+ * sim_is_drm_file() - whether a file is a DRM node of a simulated GPU
+ * @file: any file
+ *
+ * Context: any.
+ * Return: true when its private data is a struct drm_file of ours.
+ */
+bool sim_is_drm_file(struct file *file)
+{
+	return file->f_op == &sim_drm_fops;
+}
+
+/**
+ * sim_file_vm() - the address space of a DRM file
+ * @file: of a simulated GPU
+ *
+ * Context: any.
+ * Return: the VM, without a reference: it lives as long as the file.
+ */
+struct sim_vm *sim_file_vm(struct drm_file *file)
+{
+	return to_sim_file(file)->vm;
+}
+
+/**
+ * sim_timeout_jiffies() - what an ioctl's timeout means
+ * @timeout_ns: absolute, CLOCK_MONOTONIC, ns; negative as s64: for ever
+ *
+ * Context: any.
+ * Return: jiffies from now, 0 when it is over already.
+ */
+long sim_timeout_jiffies(u64 timeout_ns)
+{
+	s64 left;
+
+	if ((s64)timeout_ns < 0)
+		return MAX_SCHEDULE_TIMEOUT;
+	left = timeout_ns - ktime_get_ns();
+	if (left <= 0)
+		return 0;
+	return min_t(u64, nsecs_to_jiffies64(left) + 1,
+		     MAX_SCHEDULE_TIMEOUT - 1);
+}
+
+const struct drm_driver sim_drm_driver = {
+	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ,
+	.open = sim_drm_open,
+	.postclose = sim_drm_postclose,
+	.ioctls = sim_ioctls,
+	.num_ioctls = ARRAY_SIZE(sim_ioctls),
+	.fops = &sim_drm_fops,
+	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,
+	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,
+	.gem_prime_import = sim_gem_prime_import,
+	.name = "amdgpu",
+	.desc = "Simulated AMD GPU",
+	KFD_COMPAT_DRM_DRIVER_DATE("20240101")
+	.major = SIM_DRM_MAJOR,
+	.minor = SIM_DRM_MINOR,
+};

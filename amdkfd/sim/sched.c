@@ -1,0 +1,766 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The engines' threads, and the queues that the driver gives them.
+ *
+ * See engine.h for the design and the locks. A turn of the thread's loop is:
+ * a piece of the first job, then a piece of the first queue that has work (or
+ * whose write pointer is to be looked at), which then goes to the end of the
+ * list. With neither, sim_engine_idle() finds out how long it may sleep.
+ */
+#include <linux/kthread.h>
+#include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "engine.h"
+
+/* Between two tries of a condition in memory that is not true. */
+#define SIM_BACKOFF_MIN_NS	(50 * NSEC_PER_USEC)
+#define SIM_BACKOFF_MAX_NS	(1 * NSEC_PER_MSEC)
+
+/* Between two looks at the write pointers of open doorbells. */
+#define SIM_POLL_MIN_NS		(25 * NSEC_PER_USEC)
+#define SIM_POLL_MAX_NS		(800 * NSEC_PER_USEC)
+
+/* How much later than asked for a sleep may end. */
+#define SIM_SLACK_NS		(10 * NSEC_PER_USEC)
+
+static unsigned int hqd_slots = 8;
+module_param(hqd_slots, uint, 0444);
+MODULE_PARM_DESC(hqd_slots, "hardware slots for compute queues (1..64)");
+
+static unsigned int sdma_slots = 2;
+module_param(sdma_slots, uint, 0444);
+MODULE_PARM_DESC(sdma_slots, "hardware slots for queues per SDMA engine (1..64)");
+
+/**
+ * enum sim_turn - how a turn of a queue ended
+ * @SIM_TURN_AGAIN: it has more to do
+ * @SIM_TURN_IDLE: the ring is empty
+ * @SIM_TURN_BLOCKED: waits for memory
+ * @SIM_TURN_DELAYED: waits for an injected delay
+ */
+enum sim_turn {
+	SIM_TURN_AGAIN,
+	SIM_TURN_IDLE,
+	SIM_TURN_BLOCKED,
+	SIM_TURN_DELAYED,
+};
+
+/**
+ * sim_engine_kick() - have an engine look what there is to do
+ * @e: engine
+ *
+ * Context: any that may wake a task.
+ */
+void sim_engine_kick(struct sim_engine *e)
+{
+	atomic_set_release(&e->kick, 1);
+	wake_up_process(e->thread);
+}
+
+/**
+ * sim_gpu_look() - have all engines look at all write pointers once
+ * @gpu: GPU
+ *
+ * Context: any that may wake a task; neither sleeps nor takes a lock.
+ */
+void sim_gpu_look(struct sim_gpu *gpu)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++) {
+		struct sim_engine *e = gpu->engines[i];
+
+		if (!e || list_empty_careful(&e->queues))
+			continue;
+		atomic_set_release(&e->look, 1);
+		sim_engine_kick(e);
+	}
+}
+
+/**
+ * sim_exec_begin() - set up a decoder's context for a turn
+ * @x: context
+ * @vm: address space
+ * @regs: registers to work on
+ * @queue: NULL for a job
+ * @pasid: who gets interrupts and faults, or 0
+ */
+void sim_exec_begin(struct sim_exec *x, struct sim_vm *vm,
+		    struct sim_regs *regs, struct kfd_gpu_queue *queue,
+		    u32 pasid)
+{
+	x->vm = vm;
+	x->regs = regs;
+	x->queue = queue;
+	x->pasid = pasid;
+	x->cost = 0;
+	x->window_dwords = 0;
+}
+
+/**
+ * sim_exec_report_fault() - tell the driver of an access without translation
+ * @x: context, with @x->fault set
+ *
+ * Context: engine's thread, no lock held.
+ */
+void sim_exec_report_fault(struct sim_exec *x)
+{
+	struct kfd_gpu_fault fault = {
+		.pasid = x->pasid,
+		.va = x->fault.va & PAGE_MASK,
+		.write = x->fault.write,
+		.not_present = x->fault.not_present,
+	};
+
+	pr_notice_ratelimited("amdgpu_sim%u: no translation: pasid %u, address 0x%llx, %s, %s\n",
+			      x->gpu->index, x->pasid, x->fault.va,
+			      x->fault.write ? "write" : "read",
+			      x->fault.not_present ? "not mapped" : "read-only");
+	if (x->pasid)
+		kfd_gpu_vm_fault(x->gpu->kfd, &fault);
+}
+
+static enum sim_result sim_queue_step(struct sim_exec *x)
+{
+	switch (x->queue->desc.type) {
+	case KFD_GPU_QUEUE_PM4:
+		return sim_pm4_step(x);
+	case KFD_GPU_QUEUE_SDMA:
+		return sim_sdma_step(x);
+	default:
+		return sim_aql_step(x);
+	}
+}
+
+/* Read the write pointer. SIM_DONE when there is something to run. */
+static enum sim_result sim_queue_look(struct sim_exec *x)
+{
+	if (sim_read_wptr(x))
+		return SIM_FAULT;
+	if (sim_queue_is_aql(x->queue))
+		return sim_aql_peek(x);
+	return x->regs->ib || sim_src_avail(x) ? SIM_DONE : SIM_IDLE;
+}
+
+/* The queue stays where it is until somebody changes it or its error. */
+static void sim_queue_halt(struct sim_exec *x, enum sim_result res)
+{
+	struct kfd_gpu_queue *q = x->queue;
+	struct sim_regs *r = x->regs;
+
+	switch (res) {
+	case SIM_FAULT:
+		r->error |= x->fault_error;
+		sim_exec_report_fault(x);
+		return;
+	case SIM_NO_SHADER:
+		r->error |= SIM_ERROR_NO_SHADER;
+		break;
+	default:
+		r->error |= SIM_ERROR_BAD_PACKET;
+		if (sim_queue_is_aql(q) && !r->ib)
+			r->error |= SIM_ERROR_AQL;
+		break;
+	}
+	pr_notice_ratelimited("amdgpu_sim%u: %s: queue of pasid %u at doorbell 0x%x halted: %s (0x%08x, %s 0x%llx)\n",
+			      x->gpu->index, q->engine->name, x->pasid,
+			      q->desc.doorbell_offset,
+			      res == SIM_NO_SHADER ?
+			      "kernel dispatch, but this GPU runs no shaders" :
+			      "packet can't be decoded", x->head[0],
+			      r->ib ? "indirect buffer position" : "read pointer",
+			      r->ib ? r->ib_pos : r->rptr);
+	kfd_gpu_queue_error(x->gpu->kfd, x->pasid, q->desc.cookie,
+			    res == SIM_NO_SHADER ? KFD_QUEUE_ERROR_NO_SHADER :
+						   KFD_QUEUE_ERROR_BAD_PACKET);
+}
+
+/* Fault injection: whether the next packet has to wait first. */
+static bool sim_queue_delay(struct kfd_gpu_queue *q)
+{
+	struct sim_faults *faults = q->engine->gpu->faults;
+	u32 nth = READ_ONCE(faults->delay_nth);
+
+	if (!nth || q->delayed)
+		return false;
+	q->delayed = true;
+	return !((u32)atomic_inc_return(&faults->packets) % nth);
+}
+
+static bool sim_queue_interrupted(const struct kfd_gpu_queue *q)
+{
+	return READ_ONCE(q->stop) || READ_ONCE(q->hung) || READ_ONCE(q->lost);
+}
+
+static enum sim_turn sim_queue_run(struct sim_exec *x)
+{
+	struct kfd_gpu_queue *q = x->queue;
+	enum sim_result res;
+	u64 wptr;
+
+	while (x->cost < SIM_TURN_COST && !sim_queue_interrupted(q)) {
+		if (sim_queue_delay(q))
+			return SIM_TURN_DELAYED;
+		x->cost += SIM_PACKET_COST;
+		res = sim_queue_step(x);
+		switch (res) {
+		case SIM_DONE:
+			q->packets++;
+			q->backoff = 0;
+			q->delayed = false;
+			break;
+		case SIM_MORE:
+			break;
+		case SIM_BLOCKED:
+			return SIM_TURN_BLOCKED;
+		case SIM_IDLE:
+			/* Something may have come since the last look. */
+			wptr = x->regs->wptr;
+			if (sim_read_wptr(x)) {
+				sim_queue_halt(x, SIM_FAULT);
+				return SIM_TURN_IDLE;
+			}
+			if (x->regs->wptr == wptr) {
+				q->delayed = false;
+				return SIM_TURN_IDLE;
+			}
+			break;
+		default:
+			sim_queue_halt(x, res);
+			return SIM_TURN_IDLE;
+		}
+	}
+	return SIM_TURN_AGAIN;
+}
+
+/*
+ * One turn of a queue that is marked running. @peek: look whether there is
+ * anything to run; else run it, in a slot.
+ */
+static enum sim_turn sim_queue_turn(struct sim_engine *e,
+				    struct kfd_gpu_queue *q, bool peek)
+{
+	struct sim_exec *x = &e->exec;
+	enum sim_turn turn;
+
+	sim_exec_begin(x, q->vm, &q->regs, q, q->desc.pasid);
+	if (peek) {
+		enum sim_result res = sim_queue_look(x);
+
+		if (res == SIM_FAULT)
+			sim_queue_halt(x, res);
+		return res == SIM_DONE ? SIM_TURN_AGAIN : SIM_TURN_IDLE;
+	}
+	turn = sim_queue_run(x);
+	if (!q->regs.error && sim_report_rptr(x))
+		sim_queue_halt(x, SIM_FAULT);
+	return turn;
+}
+
+/* Take the queue back from the thread. */
+static void sim_queue_put(struct sim_engine *e, struct kfd_gpu_queue *q,
+			  enum sim_turn turn)
+{
+	u64 now = ktime_get_ns();
+
+	spin_lock(&e->lock);
+	q->running = false;
+	q->work = turn != SIM_TURN_IDLE;
+	if (q->lost) {
+		q->lost = false;
+		q->regs.error |= SIM_ERROR_LOST;
+	}
+	switch (turn) {
+	case SIM_TURN_BLOCKED:
+		q->backoff = clamp_t(u64, q->backoff * 2, SIM_BACKOFF_MIN_NS,
+				     SIM_BACKOFF_MAX_NS);
+		q->blocked_until = now + q->backoff;
+		break;
+	case SIM_TURN_DELAYED:
+		q->blocked_until = now + (u64)READ_ONCE(e->gpu->faults->delay_ms) *
+					 NSEC_PER_MSEC;
+		break;
+	case SIM_TURN_AGAIN:
+		sim_doorbell_active(q->doorbell, now);
+		e->poll = SIM_POLL_MIN_NS;
+		break;
+	case SIM_TURN_IDLE:
+		break;
+	}
+	spin_unlock(&e->lock);
+	if (wq_has_sleeper(&e->wait))
+		wake_up_all(&e->wait);
+}
+
+/* Fault injection: whether this queue is the one to hang. */
+static void sim_queue_maybe_hang(struct kfd_gpu_queue *q)
+{
+	struct sim_faults *faults = q->engine->gpu->faults;
+
+	if (atomic_read(&faults->hang) == SIM_HANG_NEXT &&
+	    atomic_cmpxchg(&faults->hang, SIM_HANG_NEXT, SIM_HANG_NONE) ==
+	    SIM_HANG_NEXT)
+		q->hung = true;
+}
+
+static bool sim_queue_can_run(const struct kfd_gpu_queue *q)
+{
+	return q->loaded && !q->stop && !q->hung && !q->regs.error;
+}
+
+/* The next queue to work on, marked running, or NULL. */
+static struct kfd_gpu_queue *sim_engine_pick(struct sim_engine *e, bool *peek)
+{
+	u64 now = ktime_get_ns();
+	struct kfd_gpu_queue *q;
+
+	spin_lock(&e->lock);
+	list_for_each_entry(q, &e->queues, node) {
+		if (!sim_queue_can_run(q))
+			continue;
+		*peek = q->peek && !q->work;
+		if (!*peek) {
+			if (!q->work || now < q->blocked_until ||
+			    !sim_slot_available(q, now))
+				continue;
+			sim_queue_maybe_hang(q);
+			if (!sim_slot_get(q, now) || q->hung)
+				continue;
+		}
+		q->peek = false;
+		q->running = true;
+		list_move_tail(&q->node, &e->queues);
+		spin_unlock(&e->lock);
+		return q;
+	}
+	spin_unlock(&e->lock);
+	return NULL;
+}
+
+/**
+ * struct sim_rest - what an engine without work may do
+ * @again: nothing: look for work again
+ * @poll: look at open doorbells again after a while
+ * @arm: close this doorbell slice
+ * @wake: when something is due, ns
+ */
+struct sim_rest {
+	bool again;
+	bool poll;
+	struct sim_doorbell *arm;
+	u64 wake;
+};
+
+static void sim_engine_survey(struct sim_engine *e, struct sim_rest *rest)
+{
+	bool look = atomic_xchg(&e->look, 0);
+	u64 now = ktime_get_ns();
+	struct kfd_gpu_queue *q;
+
+	spin_lock(&e->lock);
+	list_for_each_entry(q, &e->queues, node) {
+		/* Also for one that is being stopped: that may fail. */
+		if (look && q->loaded)
+			q->peek = true;
+		if (!sim_queue_can_run(q))
+			continue;
+		if (q->work) {
+			if (now < q->blocked_until)
+				rest->wake = min(rest->wake, q->blocked_until);
+			else if (sim_slot_available(q, now))
+				rest->again = true;
+		} else if (q->peek) {
+			rest->again = true;
+		} else if (READ_ONCE(q->doorbell->open)) {
+			if (!sim_doorbell_expired(q->doorbell, now))
+				rest->poll = true;
+			else if (!rest->arm &&
+				 sim_doorbell_arm_begin(q->doorbell))
+				rest->arm = q->doorbell;
+		}
+	}
+	spin_unlock(&e->lock);
+}
+
+/* Have a look at the write pointers behind open doorbells. */
+static void sim_engine_poll(struct sim_engine *e)
+{
+	struct kfd_gpu_queue *q;
+
+	spin_lock(&e->lock);
+	list_for_each_entry(q, &e->queues, node)
+		if (q->loaded && !q->work && READ_ONCE(q->doorbell->open))
+			q->peek = true;
+	spin_unlock(&e->lock);
+}
+
+static void sim_engine_sleep(struct sim_engine *e, u64 until)
+{
+	ktime_t expires = ns_to_ktime(until);
+
+	set_current_state(TASK_IDLE);
+	if (atomic_xchg(&e->kick, 0) || kthread_should_stop())
+		;
+	else if (until == U64_MAX)
+		schedule();
+	else
+		schedule_hrtimeout_range(&expires, SIM_SLACK_NS,
+					 HRTIMER_MODE_ABS);
+	__set_current_state(TASK_RUNNING);
+}
+
+/* Nothing to run: close doorbells, sleep. */
+static void sim_engine_idle(struct sim_engine *e)
+{
+	struct sim_rest rest = { .wake = sim_job_wakeup(e) };
+
+	sim_engine_survey(e, &rest);
+	if (rest.arm) {
+		sim_doorbell_arm(rest.arm);
+		return;
+	}
+	if (rest.again)
+		return;
+	if (rest.poll) {
+		rest.wake = min(rest.wake, ktime_get_ns() + e->poll);
+		e->poll = min_t(u64, e->poll * 2, SIM_POLL_MAX_NS);
+	}
+	sim_engine_sleep(e, rest.wake);
+	if (rest.poll)
+		sim_engine_poll(e);
+}
+
+static int sim_engine_thread(void *arg)
+{
+	struct sim_engine *e = arg;
+
+	while (!kthread_should_stop()) {
+		bool busy = sim_job_turn(e), peek;
+		struct kfd_gpu_queue *q = sim_engine_pick(e, &peek);
+
+		if (q)
+			sim_queue_put(e, q, sim_queue_turn(e, q, peek));
+		else if (!busy)
+			sim_engine_idle(e);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * sim_queue_create() - make the GPU's side of a queue
+ * @gpu: struct sim_gpu
+ * @vm: address space
+ * @desc: the queue; what it points to stays until sim_queue_destroy()
+ * @queue: result, not loaded
+ *
+ * Context: may sleep and allocate.
+ * Return: 0; -EINVAL: no such SDMA engine; -ENOMEM.
+ */
+int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
+		     const struct kfd_gpu_queue_desc *desc,
+		     struct kfd_gpu_queue **queue)
+{
+	struct sim_gpu *g = gpu;
+	struct kfd_gpu_queue *q;
+	u32 engine = 0;
+
+	if (desc->type == KFD_GPU_QUEUE_SDMA) {
+		if (desc->sdma_engine >= SIM_SDMA_ENGINES)
+			return -EINVAL;
+		engine = 1 + desc->sdma_engine;
+	}
+	q = kzalloc(sizeof(*q), GFP_KERNEL_ACCOUNT);
+	if (!q)
+		return -ENOMEM;
+	q->engine = g->engines[engine];
+	q->vm = sim_vm_get(sim_vm_of(vm));
+	q->desc = *desc;
+	q->doorbell = desc->doorbell->priv;
+	spin_lock(&q->engine->lock);
+	list_add_tail(&q->node, &q->engine->queues);
+	spin_unlock(&q->engine->lock);
+	*queue = q;
+	return 0;
+}
+
+/**
+ * sim_queue_load() - let a queue run from the state in its MQD
+ * @gpu: struct sim_gpu
+ * @q: queue
+ *
+ * Context: NOTIFIER (device.h): takes a spinlock only.
+ * Return: 0; -EIO: the GPU is going away.
+ */
+int sim_queue_load(void *gpu, struct kfd_gpu_queue *q)
+{
+	struct sim_engine *e = q->engine;
+	struct sim_gpu *g = gpu;
+
+	spin_lock(&e->lock);
+	if (e->dead) {
+		spin_unlock(&e->lock);
+		return -EIO;
+	}
+	if (!q->loaded) {
+		sim_slot_decode(q);
+		q->loaded = true;
+		q->stop = false;
+		q->lost = false;
+		q->work = false;
+		q->peek = true;
+		q->hung = atomic_read(&g->faults->hang) ==
+			  (int)q->desc.doorbell_offset;
+		q->backoff = 0;
+		q->blocked_until = 0;
+		q->aql_start = 0;
+	}
+	spin_unlock(&e->lock);
+	sim_engine_kick(e);
+	return 0;
+}
+
+/* Stop the queue unless it is being worked on or hangs. */
+static bool sim_queue_try_unload(struct kfd_gpu_queue *q)
+{
+	struct sim_engine *e = q->engine;
+	bool ok;
+
+	spin_lock(&e->lock);
+	ok = !q->running && !q->hung;
+	if (ok) {
+		sim_slot_release(q, true);
+		q->loaded = false;
+		q->stop = false;
+		q->preemptions++;
+	}
+	spin_unlock(&e->lock);
+	return ok;
+}
+
+/**
+ * sim_queue_preempt() - stop a queue and save its state
+ * @gpu: struct sim_gpu
+ * @q: queue
+ * @timeout_ms: how long that may take
+ *
+ * The engine's thread gives the queue back after at most one chunk; a slot
+ * that it leaves may be wanted by another queue, so the thread is kicked.
+ *
+ * Context: NOTIFIER (device.h): waits for the engine, which waits for no one
+ * who might wait for this; no allocation.
+ * Return: 0, also when it was not loaded; -ETIME: it did not stop and is still
+ * loaded.
+ */
+int sim_queue_preempt(void *gpu, struct kfd_gpu_queue *q, u32 timeout_ms)
+{
+	struct sim_engine *e = q->engine;
+	struct sim_gpu *g = gpu;
+	bool loaded;
+	int ret = 0;
+
+	spin_lock(&e->lock);
+	loaded = q->loaded;
+	if (loaded && READ_ONCE(g->faults->fail_preempt))
+		ret = -ETIME;
+	else if (loaded)
+		WRITE_ONCE(q->stop, true);
+	spin_unlock(&e->lock);
+	if (!loaded || ret)
+		return ret;
+	if (!wait_event_timeout(e->wait, sim_queue_try_unload(q),
+				msecs_to_jiffies(timeout_ms))) {
+		spin_lock(&e->lock);
+		WRITE_ONCE(q->stop, false);
+		spin_unlock(&e->lock);
+		ret = -ETIME;
+	}
+	sim_engine_kick(e);
+	return ret;
+}
+
+static bool sim_queue_is_at_rest(struct kfd_gpu_queue *q)
+{
+	bool ret;
+
+	spin_lock(&q->engine->lock);
+	ret = !q->running;
+	spin_unlock(&q->engine->lock);
+	return ret;
+}
+
+/**
+ * sim_queue_destroy() - free a queue, loaded or not
+ * @gpu: struct sim_gpu
+ * @q: queue; if it is loaded, or hangs, its state is lost
+ *
+ * Context: may sleep; waits for at most one chunk of work.
+ */
+void sim_queue_destroy(void *gpu, struct kfd_gpu_queue *q)
+{
+	struct sim_engine *e = q->engine;
+
+	spin_lock(&e->lock);
+	WRITE_ONCE(q->stop, true);
+	spin_unlock(&e->lock);
+	wait_event(e->wait, sim_queue_is_at_rest(q));
+	spin_lock(&e->lock);
+	sim_slot_release(q, false);
+	list_del(&q->node);
+	spin_unlock(&e->lock);
+	sim_engine_kick(e);
+	sim_vm_put(q->vm);
+	kfree(q);
+}
+
+/**
+ * sim_gpu_lose_queues() - a reset: what the queues on the hardware held is gone
+ * @gpu: GPU
+ *
+ * They halt with SIM_ERROR_LOST; queues that hang can be taken off again.
+ * Queues that were off the hardware are in their MQDs and survive.
+ *
+ * Context: any.
+ */
+void sim_gpu_lose_queues(struct sim_gpu *gpu)
+{
+	struct kfd_gpu_queue *q;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++) {
+		struct sim_engine *e = gpu->engines[i];
+
+		spin_lock(&e->lock);
+		list_for_each_entry(q, &e->queues, node) {
+			q->hung = false;
+			if (q->running)
+				WRITE_ONCE(q->lost, true);
+			else if (q->loaded)
+				q->regs.error |= SIM_ERROR_LOST;
+		}
+		spin_unlock(&e->lock);
+		wake_up_all(&e->wait);
+		sim_engine_kick(e);
+	}
+}
+
+/**
+ * sim_gpu_update_hangs() - faults->hang has changed
+ * @gpu: GPU
+ *
+ * Context: any.
+ */
+void sim_gpu_update_hangs(struct sim_gpu *gpu)
+{
+	int hang = atomic_read(&gpu->faults->hang);
+	struct kfd_gpu_queue *q;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++) {
+		struct sim_engine *e = gpu->engines[i];
+
+		spin_lock(&e->lock);
+		list_for_each_entry(q, &e->queues, node)
+			WRITE_ONCE(q->hung, hang >= 0 && q->loaded &&
+				   hang == (int)q->desc.doorbell_offset);
+		spin_unlock(&e->lock);
+		wake_up_all(&e->wait);
+		sim_engine_kick(e);
+	}
+}
+
+static void sim_engine_free(struct sim_engine *e)
+{
+	if (!e)
+		return;
+	spin_lock(&e->lock);
+	e->dead = true;
+	spin_unlock(&e->lock);
+	if (e->thread)
+		kthread_stop(e->thread);
+	sim_jobs_cancel(e, -ENODEV);
+	WARN_ON(!list_empty(&e->queues));
+	kfree(e);
+}
+
+static struct sim_engine *sim_engine_create(struct sim_gpu *gpu, u32 index)
+{
+	struct sim_engine *e = kzalloc(sizeof(*e), GFP_KERNEL);
+	struct task_struct *thread;
+
+	if (!e)
+		return ERR_PTR(-ENOMEM);
+	e->gpu = gpu;
+	if (index)
+		snprintf(e->name, sizeof(e->name), "sdma%u", index - 1);
+	else
+		strscpy(e->name, "cp", sizeof(e->name));
+	spin_lock_init(&e->lock);
+	INIT_LIST_HEAD(&e->queues);
+	INIT_LIST_HEAD(&e->jobs);
+	init_waitqueue_head(&e->wait);
+	e->n_slots = clamp(index ? sdma_slots : hqd_slots, 1u, 64u);
+	e->poll = SIM_POLL_MIN_NS;
+	e->exec.gpu = gpu;
+	thread = kthread_create(sim_engine_thread, e, "sim%u:%s", gpu->index,
+				e->name);
+	if (IS_ERR(thread)) {
+		kfree(e);
+		return ERR_CAST(thread);
+	}
+	e->thread = thread;
+	return e;
+}
+
+/**
+ * sim_engines_init() - make and start a GPU's engines, and its fault knobs
+ * @gpu: GPU; index is set
+ *
+ * Context: may sleep and allocate.
+ * Return: 0; -ENOMEM or what kthread_create() says, with nothing left.
+ */
+int sim_engines_init(struct sim_gpu *gpu)
+{
+	u32 i;
+
+	gpu->faults = kzalloc(sizeof(*gpu->faults), GFP_KERNEL);
+	if (!gpu->faults)
+		return -ENOMEM;
+	atomic_set(&gpu->faults->hang, SIM_HANG_NONE);
+	gpu->faults->delay_ms = 10;
+	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++) {
+		struct sim_engine *e = sim_engine_create(gpu, i);
+
+		if (IS_ERR(e)) {
+			sim_engines_fini(gpu);
+			return PTR_ERR(e);
+		}
+		gpu->engines[i] = e;
+	}
+	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++)
+		wake_up_process(gpu->engines[i]->thread);
+	return 0;
+}
+
+/**
+ * sim_engines_fini() - stop a GPU's engines
+ * @gpu: GPU; no queue of it is left; jobs that are end with ENODEV
+ *
+ * Safe after a failed or absent sim_engines_init().
+ *
+ * Context: may sleep.
+ */
+void sim_engines_fini(struct sim_gpu *gpu)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++) {
+		sim_engine_free(gpu->engines[i]);
+		gpu->engines[i] = NULL;
+	}
+	kfree(gpu->faults);
+	gpu->faults = NULL;
+}

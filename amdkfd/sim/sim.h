@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The simulated GPU: what its files share.
+ *
+ * Memory (bo.c, vram.c, vm.c), the DRM node (drm.c, drm_*.c) and the engines
+ * (sched.c, pm4.c, sdma.c, aql.c, doorbell.c) meet here. Engines reach memory
+ * by GPU virtual address through sim_vm_*() alone, so that page tables,
+ * read-only mappings and absent pages are honoured in one place.
+ *
+ * Lock order: vm->lock (rwsem) > bo->pages_lock (rwsem). Engines hold both for
+ * reading for the length of one chunk (at most SIM_CHUNK bytes) and neither
+ * allocate nor touch user memory meanwhile, so an MMU notifier may wait for
+ * them. Engine-private state is touched by the engine's thread alone.
+ */
+#ifndef AMDGPU_SIM_H
+#define AMDGPU_SIM_H
+
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <linux/dma-fence.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+
+#include <amdkfd/device.h>
+
+/* Longest piece of work between two looks at "should I stop?", bytes. */
+#define SIM_CHUNK		(256u << 10)
+#define SIM_MAX_GPUS		8
+#define SIM_SDMA_ENGINES	2
+
+struct platform_device;
+struct sim_engine;
+struct sim_faults;
+
+/**
+ * struct sim_gpu - one simulated GPU
+ * @drm: its DRM device (embedded: drm_dev_alloc macros)
+ * @index: 0 .. num_gpus - 1
+ * @pdev: platform device behind it
+ * @kfd: the driver's handle; NULL until registered
+ * @vram_size: bytes of VRAM
+ * @vram_used: bytes allocated
+ * @gtt_size: limit of system memory for GTT buffers, bytes
+ * @gtt_used: bytes allocated
+ * @engines: compute at 0, SDMA at 1 .. SIM_SDMA_ENGINES; see engine.h
+ * @faults: fault injection knobs (debugfs.c)
+ * @debugfs: /sys/kernel/debug/amdgpu_sim/<index>
+ */
+struct sim_gpu {
+	struct drm_device drm;
+	u32 index;
+	struct platform_device *pdev;
+	struct kfd_device *kfd;
+	u64 vram_size;
+	atomic64_t vram_used;
+	u64 gtt_size;
+	atomic64_t gtt_used;
+	struct sim_engine *engines[1 + SIM_SDMA_ENGINES];
+	struct sim_faults *faults;
+	struct dentry *debugfs;
+};
+
+#define to_sim_gpu(d)	container_of(d, struct sim_gpu, drm)
+
+/**
+ * struct sim_fault_info - why a translation failed
+ * @va: GPU address of the first byte that could not be reached
+ * @write: the access was a write
+ * @not_present: nothing mapped or page absent; else read-only
+ */
+struct sim_fault_info {
+	u64 va;
+	bool write;
+	bool not_present;
+};
+
+struct sim_vm;	/* vm.c; one per DRM file */
+struct sim_bo;	/* bo.c */
+
+/*
+ * Access to GPU virtual memory, from engine threads. Context: sleeps (rwsem).
+ * All return 0, or -EFAULT with *@fault filled; bytes before the fault have
+ * been transferred. @len at most SIM_CHUNK. 4- and 8-byte aligned accesses of
+ * just that size are single-copy atomic.
+ */
+int sim_vm_read(struct sim_vm *vm, u64 va, void *dst, size_t len,
+		struct sim_fault_info *fault);
+int sim_vm_write(struct sim_vm *vm, u64 va, const void *src, size_t len,
+		 struct sim_fault_info *fault);
+/* As memmove would when ranges overlap in the direction of growing address. */
+int sim_vm_copy(struct sim_vm *vm, u64 dst, u64 src, size_t len,
+		struct sim_fault_info *fault);
+/* @size: element of 1, 2 or 4 bytes; @len a multiple of it. */
+int sim_vm_fill(struct sim_vm *vm, u64 va, u32 value, u32 size, size_t len,
+		struct sim_fault_info *fault);
+/* Atomically add to the aligned 64-bit (or 32-bit) word; *@old: value before. */
+int sim_vm_atomic_add64(struct sim_vm *vm, u64 va, s64 add, u64 *old,
+			struct sim_fault_info *fault);
+int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
+			struct sim_fault_info *fault);
+
+/*
+ * Whether the byte at @va has a present page. A hint: it may change as soon as
+ * it is answered. The job path drops the last byte of a copy with it.
+ */
+bool sim_vm_mapped(struct sim_vm *vm, u64 va);
+
+/* What the driver calls a kfd_gpu_vm is the sim_vm of a DRM file. */
+static inline struct sim_vm *to_sim_vm(struct kfd_gpu_vm *vm)
+{
+	return (struct sim_vm *)vm;
+}
+
+struct sim_vm *sim_vm_get(struct sim_vm *vm);
+void sim_vm_put(struct sim_vm *vm);
+u32 sim_vm_pasid(struct sim_vm *vm);
+
+/*
+ * Engines (sched.c). The kfd_device_ops for queues and doorbells are
+ * implemented there; main.c puts them into the table.
+ */
+int sim_engines_init(struct sim_gpu *gpu);
+void sim_engines_fini(struct sim_gpu *gpu);
+
+int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
+		     const struct kfd_gpu_queue_desc *desc,
+		     struct kfd_gpu_queue **queue);
+int sim_queue_load(void *gpu, struct kfd_gpu_queue *queue);
+int sim_queue_preempt(void *gpu, struct kfd_gpu_queue *queue, u32 timeout_ms);
+void sim_queue_destroy(void *gpu, struct kfd_gpu_queue *queue);
+int sim_doorbell_init(void *gpu, struct kfd_doorbell *db);
+void sim_doorbell_fini(void *gpu, struct kfd_doorbell *db);
+void sim_doorbell_fault(void *gpu, struct kfd_doorbell *db);
+/*
+ * A GPU write hit a doorbell page mapped into a VM: look at it. Called with
+ * vm->lock held for reading: it may wake threads, but sleeps on nothing.
+ */
+void sim_doorbell_kick(struct kfd_doorbell *db);
+
+/**
+ * struct sim_job - an indirect buffer submitted through the DRM node (CS)
+ * @node: link in the engine's list
+ * @vm: address space, referenced
+ * @ib_va: GPU VA of the indirect buffer
+ * @ib_dwords: its length
+ * @position: dwords done; the engine's
+ * @fence: signalled when done (with error when it faulted), referenced
+ * @release: frees the job; called by the engine after signalling
+ *
+ * Runs on an SDMA engine between user queues. On this path an access of one
+ * byte past the end of a mapping is tolerated: CRIU's amdgpu plugin writes the
+ * byte count where SDMA v4 has count - 1.
+ */
+struct sim_job {
+	struct list_head node;
+	struct sim_vm *vm;
+	u64 ib_va;
+	u32 ib_dwords;
+	u32 position;
+	struct dma_fence *fence;
+	void (*release)(struct sim_job *job);
+};
+
+void sim_engine_submit(struct sim_gpu *gpu, u32 sdma_engine,
+		       struct sim_job *job);
+
+/* debugfs.c: fault injection and insight (engines' side). */
+int sim_debugfs_init(struct sim_gpu *gpu);
+void sim_debugfs_fini(struct sim_gpu *gpu);
+
+#endif
