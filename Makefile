@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make help says what there is.
+
+# Where build products go; two builds at the same time need two places.
+OUT ?= build
+# Kernels to build for: the newest installed headers of each series.
+KVER ?= $(shell vm/kernels.py headers 6.1) $(shell vm/kernels.py headers 6.12)
+# Extra warnings of kbuild; W= turns them off.
+W ?= 1
+JOBS ?= 2
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+DKMS_SRC = /usr/src/amdkfd-cr-$(VERSION)
+KDIR_OF = $(or $(KDIR),/lib/modules/$(1)/build)
+# the commands below mean the same whatever make calls this makefile
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all
+all: modules plugin selftests bench-tools demo-tools
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: Targets
+#:   all              modules, plugin, selftests, benchmark and demo programs
+#:   check            everything that is tested; TESTS=NAME... for some of it
+#:   demo             simulated GPUs, a running program, its checkpoint and restore
+#:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
+#:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel
+#:   path/to/file.o   one object of the modules, for each kernel
+#:   lint             modules with W=1 C=2, checkpatch, shellcheck: no warning allowed
+#:   plugin, selftests, bench-tools, demo-tools
+#:   setup            install the packages that all of this needs
+#:   dkms-install, dkms-remove
+#:   clean
+
+# ------------------------------------------------------------------- modules
+
+define NL
+
+
+endef
+
+# One kbuild run per kernel; the lock is for two of them in the same place.
+define kbuild
+	@mkdir -p $(OUT)
+	@flock $(OUT)/$(1).lock sh -ec ' \
+		scripts/farm $(OUT)/$(1); \
+		amdkfd/compat/configure.sh $(call KDIR_OF,$(1)) $(OUT)/$(1)/compat_config.h; \
+		exec $(MAKE) -C $(call KDIR_OF,$(1)) M=$(abspath $(OUT))/$(1) \
+			-j$(JOBS) W=$(W) $(if $(C),C=$(C)) $(2)'
+endef
+
+.PHONY: modules
+modules: $(KVER:%=modules-%)
+
+.PHONY: $(KVER:%=modules-%)
+$(KVER:%=modules-%): modules-%:
+	$(call kbuild,$*,modules)
+
+.PHONY: FORCE
+amdkfd/%.o: FORCE
+	$(foreach k,$(KVER),$(call kbuild,$(k),$@)$(NL))
+
+# ---------------------------------------------------------- everything else
+
+.PHONY: plugin
+plugin:
+	$(MAKE) -C criu-plugin OUT=$(abspath $(OUT))/criu-plugin
+
+.PHONY: selftests
+selftests:
+	$(MAKE) -C selftests OUT=$(abspath $(OUT))/selftests
+
+.PHONY: bench-tools
+bench-tools:
+	$(MAKE) -C bench OUT=$(abspath $(OUT))/bench
+
+.PHONY: demo-tools
+demo-tools:
+	$(MAKE) -C demo OUT=$(abspath $(OUT))/demo
+
+.PHONY: setup
+setup:
+	scripts/setup
+
+.PHONY: lint
+lint:
+	scripts/lint $(KVER)
+
+.PHONY: check
+check:
+	@scripts/setup
+	@scripts/check $(TESTS)
+
+.PHONY: demo
+demo:
+	@scripts/setup
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
+	@$(MAKE) -s plugin demo-tools
+	@demo/run
+
+.PHONY: bench
+bench:
+	@scripts/setup
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
+	@$(MAKE) -s plugin bench-tools
+	@bench/run
+
+# ---------------------------------------------------------------------- DKMS
+
+# Installs sources and built modules; nothing that loads them at boot.
+.PHONY: dkms-install
+dkms-install: dkms-source
+	dkms add -m amdkfd-cr -v $(VERSION)
+	dkms install -m amdkfd-cr -v $(VERSION)
+
+.PHONY: dkms-source
+dkms-source:
+	rm -rf $(DESTDIR)$(DKMS_SRC)
+	mkdir -p $(DESTDIR)$(DKMS_SRC)
+	cp -r --parents dkms.conf Kbuild Makefile amdkfd include scripts/farm \
+		vm/kernels.py LICENSES $(DESTDIR)$(DKMS_SRC)
+
+.PHONY: dkms-remove
+dkms-remove:
+	dkms remove -m amdkfd-cr -v $(VERSION) --all
+	rm -rf $(DKMS_SRC)
+
+.PHONY: clean
+clean:
+	rm -rf $(OUT)
