@@ -567,13 +567,11 @@ static int kfd_queue_process_init(struct kfd_process *p)
 static void kfd_queue_process_fini(struct kfd_process *p)
 {
 	struct kfd_queues *queues = kfd_queues(p);
-	struct kfd_queue *q;
-	unsigned long id;
 
 	if (!queues)
 		return;
-	xa_for_each(&queues->table, id, q)
-		kfd_queue_destroy(q);
+	/* The queues went with their GPUs. */
+	WARN_ON_ONCE(queues->count);
 	xa_destroy(&queues->table);
 	p->state[KFD_COMPONENT_QUEUE] = NULL;
 	kfree(queues);
@@ -590,8 +588,17 @@ static int kfd_queue_device_init(struct kfd_process_device *pdd)
 	return 0;
 }
 
+/* The GPU's state goes before the process's: its queues go with it. */
 static void kfd_queue_device_fini(struct kfd_process_device *pdd)
 {
+	struct kfd_queues *queues = kfd_queues(pdd->process);
+	struct kfd_queue *q;
+	unsigned long id;
+
+	if (queues)
+		xa_for_each(&queues->table, id, q)
+			if (q->pdd == pdd)
+				kfd_queue_destroy(q);
 	kfree(kfd_device_queues(pdd));
 	pdd->state[KFD_COMPONENT_QUEUE] = NULL;
 }
