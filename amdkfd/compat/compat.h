@@ -4,25 +4,22 @@
  *
  * compat_config.h is made by configure.sh: it compiles a probe for each
  * HAVE_* macro against the kernel that is built for. Driver code uses the
- * kfd_compat_* names below, or the newest kernel's name where an older one
- * can be given it, and tests no HAVE_* macro and no version of its own.
+ * kfd_compat_* and KFD_COMPAT_* names below and tests no HAVE_* macro and no
+ * version of its own.
  */
 #ifndef AMDKFD_COMPAT_H
 #define AMDKFD_COMPAT_H
 
 #include <linux/device.h>
-#include <linux/eventfd.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/timer.h>
 
 #include "compat_config.h"
 
 /**
  * kfd_compat_vm_flags_set() - add flags to a mapping
- * @vma: the mapping, its mmap_lock held for writing
+ * @vma: the mapping, its mmap_lock held for writing or not yet reachable
  * @flags: VM_* flags
  */
 static inline void kfd_compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -35,8 +32,8 @@ static inline void kfd_compat_vm_flags_set(struct vm_area_struct *vma, vm_flags_
 }
 
 /**
- * kfd_compat_vm_flags_clear() - take flags away from a mapping
- * @vma: the mapping, its mmap_lock held for writing
+ * kfd_compat_vm_flags_clear() - take flags from a mapping
+ * @vma: the mapping, as above
  * @flags: VM_* flags
  */
 static inline void kfd_compat_vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
@@ -58,30 +55,17 @@ static inline void kfd_compat_vm_flags_clear(struct vm_area_struct *vma, vm_flag
 #define kfd_compat_class_create(name)	class_create(THIS_MODULE, name)
 #endif
 
-/* Type of the device argument of struct class's devnode callback. */
+/* Of the device argument of struct class's devnode callback. */
 #ifdef HAVE_CLASS_DEVNODE_CONST
 #define KFD_COMPAT_DEVNODE_CONST	const
 #else
 #define KFD_COMPAT_DEVNODE_CONST
 #endif
 
-/**
- * kfd_compat_eventfd_signal() - add one to an eventfd's counter
- * @ctx: the eventfd; any context
- */
-static inline void kfd_compat_eventfd_signal(struct eventfd_ctx *ctx)
-{
-#ifdef HAVE_EVENTFD_SIGNAL_ONE_ARG
-	eventfd_signal(ctx);
-#else
-	eventfd_signal(ctx, 1);
-#endif
-}
-
 /*
- * File positions with the top bit set, as mmap offsets of /dev/kfd have it:
- * KFD_COMPAT_FOPS_UNSIGNED_OFFSET stands in the initializer of the
- * file_operations, kfd_compat_unsigned_offset() is called by their open().
+ * Member of an initializer of struct file_operations: the top bit of a file
+ * position is no sign. DRM wants it of its drivers where it exists, and sets
+ * the file's own flag where it does not.
  */
 #ifdef HAVE_FOP_UNSIGNED_OFFSET
 #define KFD_COMPAT_FOPS_UNSIGNED_OFFSET	.fop_flags = FOP_UNSIGNED_OFFSET,
@@ -89,54 +73,11 @@ static inline void kfd_compat_eventfd_signal(struct eventfd_ctx *ctx)
 #define KFD_COMPAT_FOPS_UNSIGNED_OFFSET
 #endif
 
-/**
- * kfd_compat_unsigned_offset() - accept negative file positions on this file
- * @filp: the file, in its open()
- */
-static inline void kfd_compat_unsigned_offset(struct file *filp)
-{
-#ifndef HAVE_FOP_UNSIGNED_OFFSET
-	filp->f_mode |= FMODE_UNSIGNED_OFFSET;
-#endif
-}
-
-#ifndef HAVE_FD_FILE
-/* the file of a struct fd, as newer kernels name it */
-#define fd_file(f)	((f).file)
-#endif
-
 /* MODULE_IMPORT_NS() of a name that is written without quotes. */
 #ifdef HAVE_IMPORT_NS_IDENTIFIER
 #define KFD_COMPAT_IMPORT_NS(ns)	MODULE_IMPORT_NS(ns)
 #else
 #define KFD_COMPAT_IMPORT_NS(ns)	MODULE_IMPORT_NS(#ns)
-#endif
-
-/*
- * KFD_COMPAT_PLATFORM_REMOVE() - define a platform driver's remove callback
- * @name: of the callback
- * @func: what it calls, void (*)(struct platform_device *)
- */
-#ifdef HAVE_PLATFORM_REMOVE_VOID
-#define KFD_COMPAT_PLATFORM_REMOVE(name, func)			\
-static void name(struct platform_device *pdev)			\
-{								\
-	func(pdev);						\
-}
-#else
-#define KFD_COMPAT_PLATFORM_REMOVE(name, func)			\
-static int name(struct platform_device *pdev)			\
-{								\
-	func(pdev);						\
-	return 0;						\
-}
-#endif
-
-#ifndef HAVE_TIMER_DELETE_SYNC
-static inline int timer_delete_sync(struct timer_list *timer)
-{
-	return del_timer_sync(timer);
-}
 #endif
 
 /* The date member of struct drm_driver, which newer kernels do without. */

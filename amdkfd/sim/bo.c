@@ -20,12 +20,11 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include <drm/amdgpu_drm.h>
-#include <drm/drm_drv.h>
 #include <drm/drm_prime.h>
 
 #include "compat/compat.h"
 
+#include "drm_node.h"
 #include "memory.h"
 
 /* What one CPU fault maps: faults cost far more than entries. */
@@ -109,6 +108,13 @@ static int sim_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 	if (bo->gem_flags & AMDGPU_GEM_CREATE_NO_CPU_ACCESS)
 		return -EPERM;
 	/* A private copy of device memory makes no sense to anybody. */
+	/*
+	 * libhsakmt reserves the CPU's side of memory it will not touch by a
+	 * private mapping without any access; it may never get one either.
+	 */
+	if (is_cow_mapping(vma->vm_flags) &&
+	    !(vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
+		kfd_compat_vm_flags_clear(vma, VM_MAYWRITE);
 	if (is_cow_mapping(vma->vm_flags))
 		return -EINVAL;
 
@@ -375,6 +381,8 @@ static void sim_gem_close(struct drm_gem_object *obj, struct drm_file *file)
 	struct sim_vm *vm = sim_file_vm(file);
 	struct sim_vm_bo *vm_bo;
 
+	/* what is closed right after a submission still serves it */
+	sim_bo_wait_own(bo, vm);
 	mutex_lock(&bo->vm_bos_lock);
 	vm_bo = sim_vm_bo_find(bo, vm);
 	if (!WARN_ON_ONCE(!vm_bo) && !--vm_bo->handles) {
