@@ -1,0 +1,676 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dumping the files of a process that uses a GPU.
+ *
+ * criu calls for one open file after the other, render nodes and /dev/kfd in
+ * the order of the process's fd numbers, and does not say whose file it is.
+ * What restore has to know beyond the file itself (who holds it, how it is
+ * numbered there, how many mappings there are) is found out through procfs
+ * and kcmp() and goes into kfd-file-ID.img.
+ *
+ * The first file of /dev/kfd of a process brings its whole GPU state; another
+ * one, opened a second time, only refers to that.
+ *
+ * A process stays paused, its queues off the GPU, until the whole dump is
+ * over: criu saves the process's own memory after its files, and a queue that
+ * ran on would write there things that the saved queue has not done yet. So
+ * the plugin keeps its files of /dev/kfd open, and dump_finish() unpauses. If
+ * criu dies before, the driver does.
+ */
+#define _GNU_SOURCE
+#include "dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/kfd_ioctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "contents.h"
+#include "image.h"
+#include "log.h"
+#include "sys.h"
+#include "topology.h"
+
+#define NO_FD			0xffffffffu
+
+/* A process whose GPU state has been dumped, and which is paused still. */
+struct dumped {
+	struct dumped *next;
+	int kfd;
+	pid_t pid;			/* as seen from here; 0: not known */
+	pid_t ns_pid;
+	unsigned int id;		/* of the file that has its state */
+	bool paused;
+};
+
+static struct {
+	bool topology_read;
+	struct gpu_list gpus;
+	uint64_t dump_id;
+	struct dumped *processes;
+} dump;
+
+/* What CHECKPOINT gave of one process. */
+struct snapshot {
+	struct kfd_ioctl_criu_args args;
+	struct kfd_criu_device_bucket *devices;
+	struct kfd_criu_bo_bucket *bos;
+	uint8_t *priv_data;
+	struct chunk_rec **recs;	/* per BO, NULL without contents */
+	uint64_t file_sizes[CONTENTS_MAX_FILES];
+	unsigned int nr_files;
+};
+
+static int read_machine(void)
+{
+	int ret;
+
+	if (dump.topology_read)
+		return 0;
+	ret = topology_read(sys_topology_root(), &dump.gpus);
+	if (ret && ret != -ENOENT) {
+		pr_err("the GPU topology in %s cannot be read: %s\n", sys_topology_root(),
+		       strerror(-ret));
+		return ret;
+	}
+	if (getrandom(&dump.dump_id, sizeof(dump.dump_id), 0) != sizeof(dump.dump_id))
+		return -EIO;
+	dump.topology_read = true;
+	return 0;
+}
+
+/**
+ * dump_is_our_render() - whether a render node is of a GPU that KFD drives
+ * @minor_nr: of the render node
+ */
+bool dump_is_our_render(unsigned int minor_nr)
+{
+	return !read_machine() &&
+	       topology_by_minor(dump.gpus.gpus, dump.gpus.nr, minor_nr);
+}
+
+static const char *op_hint(int err)
+{
+	switch (err) {
+	case -EACCES:
+	case -EPERM:
+		return " (criu needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN)";
+	case -EBADF:
+		return " (the file was opened by a process that criu does not trace: dump that one as well)";
+	case -ENOTTY:
+		return " (the KFD driver is too old for checkpoints: 1.8 is needed)";
+	case -EBUSY:
+		return " (it was restored and not resumed)";
+	case -EOPNOTSUPP:
+		return " (it shares a buffer with another process: close the import before the dump)";
+	case -ETIME:
+		return " (a queue did not stop in time: try again when the GPU is less busy)";
+	default:
+		return "";
+	}
+}
+
+static void unpause(struct dumped *d)
+{
+	struct kfd_ioctl_criu_args args = { .op = KFD_CRIU_OP_UNPAUSE };
+	int ret;
+
+	if (!d->paused)
+		return;
+	d->paused = false;
+	ret = sys_criu_op(d->kfd, &args);
+	if (ret)
+		pr_err("process %d: GPU queues cannot be started again: %s\n", d->ns_pid,
+		       strerror(-ret));
+}
+
+/* A file of /dev/kfd that stays open until the dump is over. */
+static struct dumped *new_dumped(int fd)
+{
+	struct dumped *d = calloc(1, sizeof(*d));
+	int copy;
+
+	if (!d)
+		return NULL;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	d->kfd = copy < 0 ? -errno : sys_keep_fd(copy);
+	if (d->kfd >= 0)
+		return d;
+	pr_err("no fd to keep /dev/kfd open: %s\n", strerror(-d->kfd));
+	free(d);
+	return NULL;
+}
+
+static void drop_dumped(struct dumped *d)
+{
+	unpause(d);
+	close(d->kfd);
+	free(d);
+}
+
+/**
+ * dump_finish() - unpause every process; the dump is over, well or not
+ *
+ * criu calls this before it lets the processes run or kills them.
+ */
+void dump_finish(void)
+{
+	struct dumped *d;
+
+	/* All before any file is closed, which would unpause its process, too. */
+	for (d = dump.processes; d; d = d->next)
+		unpause(d);
+	while (dump.processes) {
+		d = dump.processes;
+		dump.processes = d->next;
+		drop_dumped(d);
+	}
+	topology_free(&dump.gpus);
+	dump.topology_read = false;
+}
+
+static void free_snapshot(struct snapshot *s)
+{
+	uint32_t i;
+
+	for (i = 0; s->bos && i < s->args.num_bos; i++) {
+		if (s->bos[i].dmabuf_fd != NO_FD)
+			close(s->bos[i].dmabuf_fd);
+		if (s->recs)
+			free(s->recs[i]);
+	}
+	free(s->devices);
+	free(s->bos);
+	free(s->priv_data);
+	free(s->recs);
+}
+
+/*
+ * The driver wants pointers even where there is nothing to write, so nothing
+ * is allocated with a size of zero.
+ */
+static int checkpoint(struct dumped *d, struct snapshot *s)
+{
+	struct kfd_ioctl_criu_args *args = &s->args;
+	uint32_t i;
+	int ret;
+
+	s->devices = calloc(args->num_devices + 1ul, sizeof(*s->devices));
+	s->bos = calloc(args->num_bos + 1ul, sizeof(*s->bos));
+	s->recs = calloc(args->num_bos + 1ul, sizeof(*s->recs));
+	s->priv_data = calloc(1, args->priv_data_size + 1);
+	if (!s->devices || !s->bos || !s->recs || !s->priv_data) {
+		pr_err("process %d: out of memory for %u BOs and %" PRIu64 " bytes of GPU state\n",
+		       d->ns_pid, args->num_bos, (uint64_t)args->priv_data_size);
+		return -ENOMEM;
+	}
+	for (i = 0; i < args->num_bos; i++)
+		s->bos[i].dmabuf_fd = NO_FD;
+	args->devices = (uintptr_t)s->devices;
+	args->bos = (uintptr_t)s->bos;
+	args->priv_data = (uintptr_t)s->priv_data;
+	args->op = KFD_CRIU_OP_CHECKPOINT;
+	ret = sys_criu_op(d->kfd, args);
+	/* A driver that leaves 0 means no fd; an fd of 0 is never given. */
+	for (i = 0; i < args->num_bos; i++)
+		if (!s->bos[i].dmabuf_fd)
+			s->bos[i].dmabuf_fd = NO_FD;
+	if (ret)
+		pr_err("process %d: CHECKPOINT of %u GPUs, %u BOs and %u objects failed: %s%s\n",
+		       d->ns_pid, args->num_devices, args->num_bos, args->num_objects,
+		       strerror(-ret), op_hint(ret));
+	return ret;
+}
+
+static void bo_message(KfdBo *bo, const struct kfd_criu_bo_bucket *b)
+{
+	kfd_bo__init(bo);
+	bo->addr = b->addr;
+	bo->size = b->size;
+	bo->offset = b->offset;
+	bo->gpu_id = b->gpu_id;
+	bo->alloc_flags = b->alloc_flags;
+}
+
+static const char *snapshot_label(char *buf, const struct snapshot *s, uint32_t i)
+{
+	KfdBo bo;
+
+	bo_message(&bo, &s->bos[i]);
+	return bo_label(buf, BO_LABEL_SIZE, i, &bo);
+}
+
+/* Render minor of the GPU that the process knows as @user_gpu_id. */
+static int render_minor_of(const struct snapshot *s, uint32_t user_gpu_id)
+{
+	const KfdGpu *gpu;
+	uint32_t i;
+
+	for (i = 0; i < s->args.num_devices; i++)
+		if (s->devices[i].user_gpu_id == user_gpu_id)
+			break;
+	if (i == s->args.num_devices)
+		return -ENODEV;
+	gpu = topology_by_id(dump.gpus.gpus, dump.gpus.nr, s->devices[i].actual_gpu_id);
+	return gpu ? (int)gpu->render_minor : -ENODEV;
+}
+
+/*
+ * Where a BO can be mapped: its dmabuf, or else the process's own render node.
+ * *borrowed is an fd to be closed in the latter case.
+ */
+static int find_mapping(const struct dumped *d, const struct snapshot *s, uint32_t i,
+			struct contents_obj *obj, int *borrowed)
+{
+	const struct kfd_criu_bo_bucket *bo = &s->bos[i];
+	char label[BO_LABEL_SIZE];
+	void *probe;
+	int minor_nr;
+
+	*borrowed = -1;
+	if (bo->dmabuf_fd != NO_FD) {
+		probe = mmap(NULL, CONTENTS_PAGE, PROT_READ, MAP_SHARED, bo->dmabuf_fd, 0);
+		if (probe != MAP_FAILED) {
+			munmap(probe, CONTENTS_PAGE);
+			obj->fd = bo->dmabuf_fd;
+			obj->fd_offset = 0;
+			return 0;
+		}
+	}
+	minor_nr = render_minor_of(s, bo->gpu_id);
+	*borrowed = minor_nr < 0 || !d->pid ? -ENODEV :
+		    sys_borrow_fd(d->pid, makedev(SYS_DRM_MAJOR, minor_nr));
+	if (*borrowed < 0) {
+		pr_err("process %d: %s: neither its dmabuf can be mapped nor the render node of GPU %u be had (%s)\n",
+		       d->ns_pid, snapshot_label(label, s, i), bo->gpu_id,
+		       strerror(-*borrowed));
+		return *borrowed;
+	}
+	obj->fd = *borrowed;
+	obj->fd_offset = bo->offset;
+	return 0;
+}
+
+static int save_objs(struct dumped *d, struct snapshot *s, struct contents_obj *objs,
+		     const uint32_t *index, unsigned int nr, const int *files)
+{
+	struct contents_job job = {
+		.objs = objs, .nr_objs = nr, .files = files,
+		.file_sizes = s->file_sizes, .nr_files = s->nr_files,
+		.threads = s->nr_files,
+	};
+	char label[BO_LABEL_SIZE];
+	int ret = contents_save(&job);
+
+	if (!ret) {
+		pr_debug("process %d: %" PRIu64 " KiB of contents stored\n", d->ns_pid,
+			 job.stored >> 10);
+		return 0;
+	}
+	if (job.what == CONTENTS_MEMORY)
+		pr_err("process %d: out of memory\n", d->ns_pid);
+	else
+		pr_err("process %d: %s: %s at 0x%" PRIx64 ": %s\n", d->ns_pid,
+		       snapshot_label(label, s, index[job.obj]), contents_what_text(job.what),
+		       job.offset, strerror(-ret));
+	return ret;
+}
+
+/* Contents of all VRAM and GTT BOs, into files that are open already. */
+static int save_to_files(struct dumped *d, struct snapshot *s, const int *files)
+{
+	struct contents_obj *objs = calloc(s->args.num_bos, sizeof(*objs));
+	uint32_t *index = calloc(s->args.num_bos, sizeof(*index));
+	int *borrowed = calloc(s->args.num_bos, sizeof(*borrowed));
+	unsigned int nr = 0, i;
+	char label[BO_LABEL_SIZE];
+	int ret = 0;
+
+	if (!objs || !index || !borrowed)
+		ret = -ENOMEM;
+	for (i = 0; !ret && i < s->args.num_bos; i++) {
+		const struct kfd_criu_bo_bucket *bo = &s->bos[i];
+
+		if (!bo_has_contents(bo->alloc_flags))
+			continue;
+		if (!bo->size || bo->size % CONTENTS_PAGE || bo->size > IMAGE_MAX_BO_SIZE) {
+			pr_err("process %d: %s: impossible size\n", d->ns_pid,
+			       snapshot_label(label, s, i));
+			ret = -EINVAL;
+			break;
+		}
+		s->recs[i] = calloc(contents_nr_chunks(bo->size), sizeof(**s->recs));
+		ret = s->recs[i] ? find_mapping(d, s, i, &objs[nr], &borrowed[nr]) : -ENOMEM;
+		if (ret)
+			break;
+		objs[nr].size = bo->size;
+		objs[nr].recs = s->recs[i];
+		index[nr++] = i;
+	}
+	if (!ret)
+		ret = save_objs(d, s, objs, index, nr, files);
+	else if (ret == -ENOMEM)
+		pr_err("process %d: out of memory\n", d->ns_pid);
+	for (i = 0; i < nr; i++)
+		if (borrowed[i] >= 0)
+			close(borrowed[i]);
+	free(objs);
+	free(index);
+	free(borrowed);
+	return ret;
+}
+
+static int save_contents(int dir, struct dumped *d, struct snapshot *s)
+{
+	int files[CONTENTS_MAX_FILES];
+	uint64_t bytes = 0;
+	unsigned int n;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < s->args.num_bos; i++)
+		if (bo_has_contents(s->bos[i].alloc_flags))
+			bytes += s->bos[i].size;
+	if (!bytes)
+		return 0;
+	n = contents_default_threads();
+	if (bytes <= (uint64_t)(n - 1) * CONTENTS_WINDOW)
+		n = bytes / CONTENTS_WINDOW + 1;
+	while (s->nr_files < n) {
+		ret = image_create_contents(dir, d->id, s->nr_files, dump.dump_id);
+		if (ret < 0)
+			break;
+		files[s->nr_files] = ret;
+		s->file_sizes[s->nr_files++] = CONTENTS_DATA_START;
+		ret = 0;
+	}
+	if (!ret)
+		ret = save_to_files(d, s, files);
+	for (n = 0; n < s->nr_files; n++) {
+		if (close(files[n]) && !ret) {
+			ret = -errno;
+			pr_err("process %d: kfd-contents-%u-%u.img: %s\n", d->ns_pid, d->id, n,
+			       strerror(errno));
+		}
+	}
+	return ret;
+}
+
+static int write_process(int dir, const struct dumped *d, struct snapshot *s)
+{
+	KfdProcess p = KFD_PROCESS__INIT;
+	KfdDevice *devices = calloc(s->args.num_devices + 1ul, sizeof(*devices));
+	KfdBo *bos = calloc(s->args.num_bos + 1ul, sizeof(*bos));
+	uint32_t i;
+	int ret = -ENOMEM;
+
+	p.devices = calloc(s->args.num_devices + 1ul, sizeof(*p.devices));
+	p.bos = calloc(s->args.num_bos + 1ul, sizeof(*p.bos));
+	if (!devices || !bos || !p.devices || !p.bos)
+		goto out;
+	p.dump_id = dump.dump_id;
+	p.pid = d->ns_pid;
+	p.num_objects = s->args.num_objects;
+	p.n_devices = s->args.num_devices;
+	for (i = 0; i < s->args.num_devices; i++) {
+		kfd_device__init(&devices[i]);
+		devices[i].user_gpu_id = s->devices[i].user_gpu_id;
+		devices[i].actual_gpu_id = s->devices[i].actual_gpu_id;
+		p.devices[i] = &devices[i];
+	}
+	p.n_bos = s->args.num_bos;
+	for (i = 0; i < s->args.num_bos; i++) {
+		bo_message(&bos[i], &s->bos[i]);
+		if (s->recs[i]) {
+			bos[i].has_chunks = 1;
+			bos[i].chunks.data = (uint8_t *)s->recs[i];
+			bos[i].chunks.len = contents_nr_chunks(s->bos[i].size) *
+					    sizeof(struct chunk_rec);
+		}
+		p.bos[i] = &bos[i];
+	}
+	p.priv_data.data = s->priv_data;
+	p.priv_data.len = s->args.priv_data_size;
+	p.contents_sizes = s->file_sizes;
+	p.n_contents_sizes = s->nr_files;
+	ret = image_write_process(dir, d->id, &p);
+out:
+	free(p.devices);
+	free(p.bos);
+	free(devices);
+	free(bos);
+	return ret;
+}
+
+/* Messages about who holds the file and what there is on this machine. */
+static int fill_file(KfdFileEntry *e, int fd, const struct sys_holders *holders)
+{
+	KfdHolder *list = calloc(holders->nr + 1, sizeof(*list));
+	int flags = fcntl(fd, F_GETFL);
+	size_t i;
+
+	e->holders = calloc(holders->nr + 1, sizeof(*e->holders));
+	if (!list || !e->holders) {
+		free(list);
+		free(e->holders);
+		e->holders = NULL;
+		return -ENOMEM;
+	}
+	e->holders[0] = list;	/* for free_file(), even if it is empty */
+	for (i = 0; i < holders->nr; i++) {
+		kfd_holder__init(&list[i]);
+		list[i].pid = holders->list[i].ns_pid;
+		list[i].fd = holders->list[i].fd;
+		e->holders[i] = &list[i];
+	}
+	e->n_holders = holders->nr;
+	e->flags = flags < 0 ? O_RDWR : flags;
+	e->dump_id = dump.dump_id;
+	e->gpus = dump.gpus.gpus;
+	e->n_gpus = dump.gpus.nr;
+	return 0;
+}
+
+static void free_file(KfdFileEntry *e)
+{
+	if (e->holders)
+		free(e->holders[0]);
+	free(e->holders);
+	if (e->vmas)
+		free(e->vmas[0]);
+	free(e->vmas);
+}
+
+static int fill_vmas(KfdFileEntry *e, pid_t pid)
+{
+	unsigned int counts[SYS_RENDER_COUNT];
+	KfdVmaCount *list;
+	unsigned int i;
+
+	if (!pid || sys_count_vmas(pid, counts))
+		return 0;	/* restore then expects some */
+	list = calloc(SYS_RENDER_COUNT, sizeof(*list));
+	e->vmas = calloc(SYS_RENDER_COUNT, sizeof(*e->vmas));
+	if (!list || !e->vmas) {
+		free(list);
+		return -ENOMEM;
+	}
+	for (i = 0; i < SYS_RENDER_COUNT; i++) {
+		kfd_vma_count__init(&list[i]);
+		list[i].render_minor = SYS_RENDER_FIRST + i;
+		list[i].count = counts[i];
+		e->vmas[i] = &list[i];
+	}
+	e->n_vmas = SYS_RENDER_COUNT;
+	return 0;
+}
+
+static int write_kfd_file(int dir, int fd, unsigned int id, const struct dumped *d,
+			  const struct sys_holders *holders)
+{
+	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
+	int ret = fill_file(&e, fd, holders);
+
+	if (ret)
+		return ret;
+	e.kind = KFD_FILE_KFD;
+	e.has_pid = 1;
+	e.pid = d->ns_pid;
+	e.has_state_id = d->id != 0;
+	e.state_id = d->id;
+	ret = fill_vmas(&e, d->pid);
+	if (!ret)
+		ret = image_write_file(dir, id, &e);
+	free_file(&e);
+	return ret;
+}
+
+/* The state of one process, from PROCESS_INFO's counts to its images. */
+static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_args *info)
+{
+	struct snapshot s = { .args = *info };
+	int ret;
+
+	pr_info("process %d: %u GPUs, %u BOs, %u objects, %" PRIu64 " bytes of GPU state\n",
+		d->ns_pid, info->num_devices, info->num_bos, info->num_objects,
+		(uint64_t)info->priv_data_size);
+	ret = checkpoint(d, &s);
+	if (!ret)
+		ret = save_contents(dir, d, &s);
+	if (!ret)
+		ret = write_process(dir, d, &s);
+	free_snapshot(&s);
+	return ret;
+}
+
+/* The real pid of the process whose id in its own namespace is @ns_pid. */
+static pid_t real_pid(const struct sys_holders *holders, pid_t ns_pid)
+{
+	size_t i;
+
+	for (i = 0; i < holders->nr; i++)
+		if (holders->list[i].ns_pid == ns_pid)
+			return holders->list[i].pid;
+	return 0;
+}
+
+static struct dumped *find_dumped(pid_t pid, pid_t ns_pid)
+{
+	struct dumped *d;
+
+	for (d = dump.processes; d; d = d->next)
+		if (d->pid && pid ? d->pid == pid : d->ns_pid == ns_pid)
+			return d;
+	return NULL;
+}
+
+static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *holders)
+{
+	struct kfd_ioctl_criu_args info = { .op = KFD_CRIU_OP_PROCESS_INFO };
+	struct dumped *d = new_dumped(fd), *known;
+	int ret;
+
+	if (!d)
+		return -ENOMEM;
+	ret = sys_criu_op(d->kfd, &info);
+	if (ret == -ENODEV) {
+		/* There was no GPU when the file was opened: nothing to save. */
+		d->ns_pid = holders->nr ? holders->list[0].ns_pid : 1;
+		ret = write_kfd_file(dir, fd, id, d, holders);
+		drop_dumped(d);
+		return ret;
+	}
+	if (ret) {
+		pr_err("file %#x of /dev/kfd: the process cannot be paused: %s%s\n", id,
+		       strerror(-ret), op_hint(ret));
+		drop_dumped(d);
+		return ret;
+	}
+	d->ns_pid = info.pid;
+	d->pid = real_pid(holders, info.pid);
+	known = find_dumped(d->pid, d->ns_pid);
+	d->id = known ? known->id : id;
+	d->paused = !known;
+	if (!known)
+		ret = dump_state(dir, d, &info);
+	if (!ret)
+		ret = write_kfd_file(dir, fd, id, d, holders);
+	if (ret) {
+		drop_dumped(d);
+		return ret;
+	}
+	d->next = dump.processes;
+	dump.processes = d;
+	return 0;
+}
+
+/**
+ * dump_kfd_file() - dump an open file of /dev/kfd and the state behind it
+ * @dir: image directory
+ * @fd: the process's file
+ * @id: criu's number of the file
+ *
+ * Return: 0, or a negative errno; the error has been logged, the process is
+ * not paused and the file's images are gone.
+ */
+int dump_kfd_file(int dir, int fd, unsigned int id)
+{
+	struct sys_holders holders;
+	int ret = read_machine();
+
+	if (ret)
+		return ret;
+	if (sys_find_holders(fd, &holders) || !holders.nr)
+		pr_warn("file %#x of /dev/kfd: the process that has it open was not found\n", id);
+	ret = dump_kfd(dir, fd, id, &holders);
+	free(holders.list);
+	if (ret) {
+		pr_err("file %#x of /dev/kfd cannot be dumped\n", id);
+		image_remove(dir, id);
+	}
+	return ret;
+}
+
+/**
+ * dump_render_file() - dump an open file of a render node
+ * @dir: image directory
+ * @fd: the process's file
+ * @id: criu's number of the file
+ * @minor_nr: of the node, one that dump_is_our_render() knows
+ *
+ * Return: 0, or a negative errno; the error has been logged.
+ */
+int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr)
+{
+	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
+	struct sys_holders holders;
+	int ret = read_machine();
+
+	if (ret)
+		return ret;
+	if (sys_find_holders(fd, &holders) || !holders.nr)
+		pr_warn("file %#x of renderD%u: the process that has it open was not found\n", id,
+			minor_nr);
+	ret = fill_file(&e, fd, &holders);
+	if (!ret) {
+		e.kind = KFD_FILE_RENDER;
+		e.has_render_minor = 1;
+		e.render_minor = minor_nr;
+		ret = image_write_file(dir, id, &e);
+		free_file(&e);
+	}
+	free(holders.list);
+	if (ret) {
+		pr_err("file %#x of renderD%u cannot be dumped: %s\n", id, minor_nr, strerror(-ret));
+		image_remove(dir, id);
+	}
+	return ret;
+}

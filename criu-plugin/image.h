@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The image files of GPU state, in criu's image directory. ID is criu's number
+ * of the open file, in decimal.
+ *
+ *   kfd-file-ID.img         an open file of /dev/kfd or of a render node
+ *   kfd-process-ID.img      the GPU state of the process behind that file
+ *   kfd-contents-ID-N.img   pages of its buffers, written by thread N
+ *
+ * Every file begins with struct image_header. In the first two a protobuf
+ * message follows, and nothing after it; in the third, pages from byte 4096 on.
+ * Everything is little-endian.
+ */
+#ifndef KFD_PLUGIN_IMAGE_H
+#define KFD_PLUGIN_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "contents.h"
+#include "kfd.pb-c.h"
+
+#define KFD_IMAGE_VERSION	1
+#define KFD_IMAGE_MAGIC		"KFDCRIMG"
+
+/* Bounds for what is believed of an image; far above what a driver makes. */
+#define IMAGE_MAX_PAYLOAD	(1ULL << 30)
+#define IMAGE_MAX_DEVICES	256
+#define IMAGE_MAX_BO_SIZE	(1ULL << 47)
+
+/**
+ * enum image_kind - what an image file is
+ * @IMAGE_FILE: kfd-file-ID.img
+ * @IMAGE_PROCESS: kfd-process-ID.img
+ * @IMAGE_CONTENTS: kfd-contents-ID-N.img
+ */
+enum image_kind {
+	IMAGE_FILE = 1,
+	IMAGE_PROCESS = 2,
+	IMAGE_CONTENTS = 3,
+};
+
+/**
+ * enum kfd_file_kind - KfdFileEntry.kind
+ * @KFD_FILE_KFD: /dev/kfd
+ * @KFD_FILE_RENDER: a render node
+ */
+enum kfd_file_kind {
+	KFD_FILE_KFD = 1,
+	KFD_FILE_RENDER = 2,
+};
+
+/**
+ * struct image_header - the first 40 bytes of every image file
+ * @magic: KFD_IMAGE_MAGIC, without its terminator
+ * @version: KFD_IMAGE_VERSION
+ * @kind: enum image_kind
+ * @payload: bytes of the message that follows; contents: the file's number N
+ * @hash: XXH64 of the message, seed @kind; contents: dump_id of the dump
+ * @header_hash: XXH64 of all the above, seed 0
+ */
+struct image_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t kind;
+	uint64_t payload;
+	uint64_t hash;
+	uint64_t header_hash;
+};
+
+int image_write_file(int dir, unsigned int id, const KfdFileEntry *entry);
+int image_write_process(int dir, unsigned int id, const KfdProcess *process);
+int image_create_contents(int dir, unsigned int id, unsigned int nr, uint64_t dump_id);
+void image_remove(int dir, unsigned int id);
+
+int image_read_file(int dir, unsigned int id, KfdFileEntry **out);
+int image_read_process(int dir, unsigned int id, KfdProcess **out);
+int image_open_contents(int dir, unsigned int id, unsigned int nr,
+			const KfdProcess *process);
+int image_file_id(const char *name, unsigned int *id);
+
+bool bo_has_contents(uint32_t alloc_flags);
+const char *bo_label(char *buf, size_t size, size_t index, const KfdBo *bo);
+
+#define BO_LABEL_SIZE		96
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kfd_plugin.so: dumps and restores processes that use AMD GPUs, with an
+ * unmodified criu (written against 3.17.1).
+ *
+ * Only the hooks are here: what is ours, and who handles it. A process that
+ * uses no GPU is left alone; nothing is opened or read before a device file
+ * of ours turns up.
+ */
+#include <criu/criu-plugin.h>
+#include <errno.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "dump.h"
+#include "log.h"
+#include "restore.h"
+#include "sys.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static int kfd_plugin_init(int stage)
+{
+	pr_debug("loaded, stage %d\n", stage);
+	return 0;
+}
+
+static void kfd_plugin_exit(int stage, int ret)
+{
+	(void)ret;
+	if (stage != CR_PLUGIN_STAGE__RESTORE)
+		dump_finish();
+}
+
+EXPORT CR_PLUGIN_REGISTER("kfd_plugin", kfd_plugin_init, kfd_plugin_exit)
+
+static int kfd_plugin_dump_file(int fd, int id)
+{
+	unsigned int minor_nr;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -ENOTSUP;
+	switch (sys_classify(&st, &minor_nr)) {
+	case SYS_DEV_KFD:
+		return dump_kfd_file(criu_get_image_dir(), fd, id) ? -1 : 0;
+	case SYS_DEV_RENDER:
+		if (!dump_is_our_render(minor_nr))
+			return -ENOTSUP;
+		return dump_render_file(criu_get_image_dir(), fd, id, minor_nr) ? -1 : 0;
+	default:
+		return -ENOTSUP;
+	}
+}
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
+
+static int kfd_plugin_restore_file(int id)
+{
+	int fd = restore_file(criu_get_image_dir(), id);
+
+	return fd >= 0 || fd == -ENOTSUP ? fd : -1;
+}
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_EXT_FILE, kfd_plugin_restore_file)
+
+static int kfd_plugin_handle_vma(int fd, const struct stat *st)
+{
+	unsigned int minor_nr;
+
+	(void)fd;
+	switch (sys_classify(st, &minor_nr)) {
+	case SYS_DEV_KFD:
+		return 0;
+	case SYS_DEV_RENDER:
+		return dump_is_our_render(minor_nr) ? 0 : -ENOTSUP;
+	default:
+		return -ENOTSUP;
+	}
+}
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA, kfd_plugin_handle_vma)
+
+static int kfd_plugin_update_vma(const char *path, const uint64_t addr,
+				 const uint64_t old_offset, uint64_t *new_offset, int *fd)
+{
+	return restore_vma(criu_get_image_dir(), path, addr, old_offset, new_offset, fd);
+}
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__UPDATE_VMA_MAP, kfd_plugin_update_vma)
+
+static int kfd_plugin_resume(int pid)
+{
+	int ret = restore_resume(criu_get_image_dir(), pid);
+
+	return !ret || ret == -ENOTSUP ? ret : -1;
+}
+CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESUME_DEVICES_LATE, kfd_plugin_resume)

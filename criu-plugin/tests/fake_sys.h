@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A machine and a driver that exist only for the tests: see fake_sys.c.
+ */
+#ifndef KFD_PLUGIN_TEST_FAKE_SYS_H
+#define KFD_PLUGIN_TEST_FAKE_SYS_H
+
+#include <linux/kfd_ioctl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FAKE_MAX_BOS	8
+#define FAKE_MAX_GPUS	2
+
+/**
+ * struct fake_machine - what the plugin finds, and what it has done
+ * @nr_gpus: devices that a process has
+ * @gpu_id: in the topology
+ * @minor_nr: of their render nodes
+ * @user_gpu_id: as the dumped process knows them
+ * @nr_bos: buffers of the dumped process
+ * @bos: as CHECKPOINT gives them, dmabuf_fd excepted
+ * @memory: a memfd with the contents of each buffer
+ * @no_dmabuf: CHECKPOINT gives no dmabuf
+ * @pid: of the process, as PROCESS_INFO gives it and as the restored one has it
+ * @real_pid: of the process as seen by criu
+ * @holder_fd: number of each file in the process, by the file's inode
+ * @fail_op: this op fails with @fail_err; -1: none does
+ * @paused: PROCESS_INFO less UNPAUSE
+ * @calls: per op
+ * @restored: buffers as RESTORE got them
+ * @devices: device buckets as RESTORE got them
+ * @drm_ino: inodes of the drm_fds in them
+ * @resumed: pid of the last RESUME
+ * @render_vmas: mappings of the first render node
+ */
+struct fake_machine {
+	unsigned int nr_gpus;
+	unsigned int gpu_id[FAKE_MAX_GPUS];
+	unsigned int minor_nr[FAKE_MAX_GPUS];
+	unsigned int user_gpu_id[FAKE_MAX_GPUS];
+	unsigned int nr_bos;
+	struct kfd_criu_bo_bucket bos[FAKE_MAX_BOS];
+	int memory[FAKE_MAX_BOS];
+	bool no_dmabuf;
+	int pid;
+	int real_pid;
+	int fail_op;
+	int fail_err;
+	int paused;
+	unsigned int calls[8];
+	struct kfd_criu_bo_bucket restored[FAKE_MAX_BOS];
+	struct kfd_criu_device_bucket devices[FAKE_MAX_GPUS];
+	uint64_t drm_ino[FAKE_MAX_GPUS];
+	int resumed;
+	unsigned int render_vmas;
+};
+
+extern struct fake_machine fake;
+
+int fake_open_kfd(int own_fd);
+int fake_open_render(unsigned int minor_nr, int own_fd);
+void fake_write_topology(void);
+uint64_t fake_ino(int fd);
+unsigned int fake_open_fds(void);
+
+#endif

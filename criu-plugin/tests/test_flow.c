@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whole dumps and restores, hook by hook as criu calls them, with a driver
+ * that exists only here (fake_sys.c).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dump.h"
+#include "fake_sys.h"
+#include "ktap.h"
+#include "restore.h"
+#include "sys.h"
+
+#define MIB		(1024 * 1024ULL)
+#define KFD_ID		7u
+#define RENDER_ID	8u
+#define KFD_FD		40
+#define RENDER_FD	41
+#define DOORBELL	(3ULL << 62 | 1000ULL << 46)
+
+static void fill(int fd, uint64_t size, uint64_t seed)
+{
+	uint64_t page[512], at;
+	unsigned int i;
+
+	for (at = 0; at < size; at += 4096) {
+		if ((at / 4096 + seed) % 3 == 0)
+			continue;
+		for (i = 0; i < 512; i++)
+			page[i] = at * 512 + i * seed + 1;
+		CHECK(pwrite(fd, page, 4096, at) == 4096);
+	}
+}
+
+static void add_bo(uint32_t flags, uint64_t size, uint64_t offset, uint32_t gpu_id)
+{
+	unsigned int i = fake.nr_bos++;
+
+	fake.bos[i] = (struct kfd_criu_bo_bucket) {
+		.addr = 0x7f0000000000 + i * 0x10000000, .size = size, .offset = offset,
+		.gpu_id = gpu_id, .alloc_flags = flags,
+	};
+	fake.memory[i] = -1;
+	if (!(flags & (KFD_IOC_ALLOC_MEM_FLAGS_VRAM | KFD_IOC_ALLOC_MEM_FLAGS_GTT)))
+		return;
+	fake.memory[i] = memfd_create("bo", MFD_CLOEXEC);
+	CHECK(fake.memory[i] >= 0 && !ftruncate(fake.memory[i], size));
+	fill(fake.memory[i], size, i + 1);
+}
+
+static void machine_without_bos(void)
+{
+	fake.nr_gpus = 1;
+	fake.gpu_id[0] = 1000;
+	fake.minor_nr[0] = 128;
+	fake.user_gpu_id[0] = 500;
+	fake.pid = 42;
+	fake.real_pid = 4242;
+	fake.fail_op = -1;
+	fake.render_vmas = 2;
+	fake_write_topology();
+}
+
+static void machine(void)
+{
+	machine_without_bos();
+	add_bo(KFD_IOC_ALLOC_MEM_FLAGS_VRAM, 12 * MIB, 0x10000000, 500);
+	add_bo(KFD_IOC_ALLOC_MEM_FLAGS_USERPTR, MIB, 0x20000000, 500);
+	add_bo(KFD_IOC_ALLOC_MEM_FLAGS_GTT, 64 * 1024, 0x30000000, 500);
+	add_bo(KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL, 8192, DOORBELL, 500);
+}
+
+/* The topology is shown beside the test's directory: see fake_sys.c. */
+static void done(void)
+{
+	char cmd[128];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", sys_topology_root());
+	CHECK(!system(cmd));
+}
+
+static void dump_all(void)
+{
+	CHECK(dump_is_our_render(fake.minor_nr[0]));
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(fake.minor_nr[0], RENDER_FD),
+				RENDER_ID, fake.minor_nr[0]));
+	CHECK(fake.paused);
+	dump_finish();
+	CHECK(!fake.paused);
+}
+
+/* What criu does with the fd that a hook returns. */
+static int install(int fd, int number)
+{
+	CHECK(fd >= 0);
+	CHECK(fcntl(number, F_GETFD) < 0);
+	CHECK(dup2(fd, number) == number);
+	close(fd);
+	return number;
+}
+
+static void check_contents(int render)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.nr_bos; i++) {
+		uint64_t size = fake.bos[i].size;
+		char *a, *b;
+
+		if (fake.memory[i] < 0)
+			continue;
+		a = mmap(NULL, size, PROT_READ, MAP_SHARED, fake.memory[i], 0);
+		b = mmap(NULL, size, PROT_READ, MAP_SHARED, render,
+			 fake.restored[i].restored_offset);
+		CHECK(a != MAP_FAILED && b != MAP_FAILED && !memcmp(a, b, size));
+	}
+}
+
+static void check_vmas(unsigned int old_minor)
+{
+	char path[64];
+	uint64_t off;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/dri/renderD%u", old_minor);
+	CHECK(restore_vma(ktap_dirfd, path, 0x7f0000000000, 0x10000000, &off, &fd) == 1);
+	CHECK(off == fake.restored[0].restored_offset && fd == RENDER_FD);
+	/* the later part of a buffer whose mapping was split */
+	CHECK(restore_vma(ktap_dirfd, path, 0x7f0000001000, 0x10001000, &off, &fd) == 1);
+	CHECK(off == fake.restored[0].restored_offset + 0x1000 && fd == RENDER_FD);
+	CHECK(restore_vma(ktap_dirfd, "/dev/kfd", 0x1000, DOORBELL, &off, &fd) == 1);
+	CHECK(off == (3ULL << 62 | (uint64_t)fake.gpu_id[0] << 46) && fd == KFD_FD);
+	/* a page of the driver's own, for no buffer: of the GPU, of the process */
+	CHECK(restore_vma(ktap_dirfd, "/dev/kfd", 0x1000, 1000ULL << 46 | 4096, &off, &fd) == 1);
+	CHECK(off == ((uint64_t)fake.gpu_id[0] << 46 | 4096));
+	CHECK(restore_vma(ktap_dirfd, "/dev/kfd", 0x1000, 500ULL << 46, &off, &fd) == 1);
+	CHECK(off == (uint64_t)fake.gpu_id[0] << 46);
+	CHECK(restore_vma(ktap_dirfd, "/dev/kfd", 0x1000, 2ULL << 62, &off, &fd) == 1);
+	CHECK(off == 2ULL << 62);
+	CHECK(restore_vma(ktap_dirfd, "/dev/zero", 0x1000, 0, &off, &fd) == -ENOTSUP);
+	CHECK(restore_vma(ktap_dirfd, "/dev/dri/card0", 0x1000, 0, &off, &fd) == -ENOTSUP);
+	CHECK(restore_vma(ktap_dirfd, "/dev/dri/renderD190", 0x1000, 0, &off, &fd) == -ENOTSUP);
+}
+
+static void round_trip(bool kfd_first)
+{
+	unsigned int fds, old_minor;
+
+	machine();
+	dump_all();
+	CHECK(fake.calls[KFD_CRIU_OP_UNPAUSE] == 1);
+	old_minor = fake.minor_nr[0];
+	fake.gpu_id[0] = 3000;
+	fake.minor_nr[0] = 135;
+	fake_write_topology();
+	fds = fake_open_fds();
+	if (kfd_first)
+		install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+	if (!kfd_first)
+		install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	CHECK(fake_open_fds() == fds + 2);	/* nothing else is left open */
+	CHECK(fake.devices[0].user_gpu_id == 500 && fake.devices[0].actual_gpu_id == 3000);
+	CHECK(fake.drm_ino[0] == fake_ino(RENDER_FD));
+	check_contents(RENDER_FD);
+	check_vmas(old_minor);
+	CHECK(!restore_resume(ktap_dirfd, 4242) && fake.resumed == 4242);
+	fake.resumed = 0;
+	CHECK(restore_resume(ktap_dirfd, 17) == -ENOTSUP && !fake.resumed);
+	CHECK(restore_file(ktap_dirfd, 99) == -ENOTSUP);
+	CHECK(!ktap_logged("Error") && !ktap_logged("Warning"));
+	done();
+}
+
+static void test_kfd_first(void)
+{
+	round_trip(true);
+}
+
+static void test_render_first(void)
+{
+	round_trip(false);
+}
+
+/* Two GPUs whose minors and ids are exchanged at restore. */
+static void test_swapped_gpus(void)
+{
+	machine_without_bos();
+	fake.nr_gpus = 2;
+	fake.gpu_id[1] = 1001;
+	fake.minor_nr[1] = 129;
+	fake.user_gpu_id[1] = 501;
+	fake_write_topology();
+	add_bo(KFD_IOC_ALLOC_MEM_FLAGS_VRAM, MIB, 0x10000000, 500);
+	add_bo(KFD_IOC_ALLOC_MEM_FLAGS_VRAM, MIB, 0x10000000, 501);
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(128, 50), 50, 128));
+	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(129, 51), 51, 129));
+	dump_finish();
+	fake.minor_nr[0] = 129;
+	fake.minor_nr[1] = 128;
+	fake.gpu_id[0] = 1001;
+	fake.gpu_id[1] = 1000;
+	fake_write_topology();
+	install(restore_file(ktap_dirfd, 50), 50);
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, 51), 51);
+	CHECK(fake.devices[0].user_gpu_id == 500 && fake.devices[0].actual_gpu_id == 1001);
+	CHECK(fake.drm_ino[0] == fake_ino(50) && fake.drm_ino[1] == fake_ino(51));
+	done();
+}
+
+/* Without a dmabuf, contents are read through the process's render node. */
+static void test_no_dmabuf(void)
+{
+	machine();
+	fake.no_dmabuf = true;
+	dump_all();
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+	check_contents(RENDER_FD);
+	done();
+}
+
+static void test_no_bos(void)
+{
+	machine_without_bos();
+	dump_all();
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+	CHECK(fake.calls[KFD_CRIU_OP_RESTORE] == 1);
+	done();
+}
+
+/* /dev/kfd opened while there was no GPU: there is nothing, and that is fine. */
+static void test_no_gpu(void)
+{
+	machine_without_bos();
+	fake.nr_gpus = 0;
+	fake_write_topology();
+	fake.fail_op = KFD_CRIU_OP_PROCESS_INFO;
+	fake.fail_err = -ENODEV;
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	dump_finish();
+	CHECK(!fake.calls[KFD_CRIU_OP_CHECKPOINT] && !fake.calls[KFD_CRIU_OP_UNPAUSE]);
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	CHECK(!fake.calls[KFD_CRIU_OP_RESTORE]);
+	CHECK(restore_resume(ktap_dirfd, 4242) == -ENOTSUP);
+	done();
+}
+
+/* /dev/kfd opened twice by a process: one state. */
+static void test_two_kfd_files(void)
+{
+	machine();
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(30), 30));
+	dump_all();
+	CHECK(fake.calls[KFD_CRIU_OP_CHECKPOINT] == 1 && fake.calls[KFD_CRIU_OP_UNPAUSE] == 1);
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, 30), 30);
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+	CHECK(fake.calls[KFD_CRIU_OP_RESTORE] == 1);
+	CHECK(fake_ino(30) != fake_ino(KFD_FD));
+	check_contents(RENDER_FD);
+	done();
+}
+
+/* Two render node fds that were two files: both can map the buffers. */
+static void test_two_render_files(void)
+{
+	unsigned int fds;
+
+	machine();
+	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(128, 60), 60, 128));
+	dump_all();
+	fds = fake_open_fds();
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, 60), 60);
+	CHECK(fake_ino(60) == fake_ino(RENDER_FD));
+	CHECK(fake_open_fds() == fds + 3);
+	done();
+}
+
+/* Mapped, but the process had closed its render node: one fd stays. */
+static void test_mapped_not_open(void)
+{
+	unsigned int fds;
+	uint64_t off;
+	int fd;
+
+	machine();
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	dump_finish();
+	fds = fake_open_fds();
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	CHECK(restore_vma(ktap_dirfd, "/dev/dri/renderD128", 0, 0x30000000, &off, &fd) == 1);
+	CHECK(fake_ino(fd) == fake.drm_ino[0] && off == fake.restored[2].restored_offset);
+	CHECK(fake_open_fds() == fds + 2);
+	CHECK(ktap_logged("renderD128 is mapped but not open"));
+	done();
+}
+
+/* Neither mapped nor open: no fd stays. */
+static void test_not_mapped_not_open(void)
+{
+	unsigned int fds;
+
+	machine();
+	fake.render_vmas = 0;
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	dump_finish();
+	fds = fake_open_fds();
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	CHECK(fake_open_fds() == fds + 1);
+	done();
+}
+
+/* A mapping that cannot be right must not be made, which needs a trick. */
+static void test_bad_vma(void)
+{
+	uint64_t off = 1;
+	int fd = -1;
+
+	machine();
+	dump_all();
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+	CHECK(restore_vma(ktap_dirfd, "/dev/dri/renderD128", 0x5000, 0x40000000, &off, &fd) == 1);
+	CHECK(off == ~0xfffULL && dup(fd) < 0);
+	CHECK(ktap_logged("mapping of /dev/dri/renderD128 at 0x5000, offset 0x40000000"));
+	CHECK(restore_vma(ktap_dirfd, "/dev/kfd", 0x6000, 77ULL << 46, &off, &fd) == 1);
+	CHECK(off == ~0xfffULL && dup(fd) < 0);
+	done();
+}
+
+static void dump_fails(int op, int err, const char *message)
+{
+	unsigned int fds;
+	int kfd;
+
+	fake.fail_op = op;
+	fake.fail_err = err;
+	kfd = fake_open_kfd(KFD_FD);
+	fds = fake_open_fds();
+	CHECK(dump_kfd_file(ktap_dirfd, kfd, KFD_ID) == err);
+	CHECK(!fake.paused);
+	CHECK(ktap_logged(message));
+	CHECK(fake_open_fds() == fds);
+	CHECK(faccessat(ktap_dirfd, "kfd-file-7.img", F_OK, 0) &&
+	      faccessat(ktap_dirfd, "kfd-process-7.img", F_OK, 0) &&
+	      faccessat(ktap_dirfd, "kfd-contents-7-0.img", F_OK, 0));
+	dump_finish();
+}
+
+static void test_dump_errors(void)
+{
+	machine();
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EACCES, "CAP_CHECKPOINT_RESTORE");
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -ETIME, "a queue did not stop in time");
+	dump_fails(KFD_CRIU_OP_CHECKPOINT, -EINVAL, "CHECKPOINT of 1 GPUs, 4 BOs");
+	fake.bos[0].size = 0;
+	dump_fails(-1, -EINVAL, "BO 0 (VRAM, 0x7f0000000000, 0 MiB): impossible size");
+	/* a buffer smaller than it says: SIGBUS while it is read */
+	fake.bos[0].size = 64 * MIB;
+	dump_fails(-1, -EFAULT, "BO 0 (VRAM, 0x7f0000000000, 64 MiB): mapped buffer cannot be accessed");
+	done();
+}
+
+static void restore_fails(int err, const char *message)
+{
+	unsigned int fds = fake_open_fds();
+
+	ktap_log[0] = '\0';
+	CHECK(restore_file(ktap_dirfd, KFD_ID) == err);
+	CHECK(ktap_logged(message));
+	/* nothing of the driver's is left but the render node it may own */
+	CHECK(fake_open_fds() <= fds + 1);
+}
+
+static void spoil(const char *name, off_t at)
+{
+	int fd = openat(ktap_dirfd, name, O_RDWR);
+	char c;
+
+	CHECK(fd >= 0 && pread(fd, &c, 1, at) == 1);
+	c ^= 0x10;
+	CHECK(pwrite(fd, &c, 1, at) == 1);
+	close(fd);
+}
+
+static void test_restore_errors(void)
+{
+	machine();
+	dump_all();
+	fake.fail_op = KFD_CRIU_OP_RESTORE;
+	fake.fail_err = -ENOMEM;
+	restore_fails(-ENOMEM, "not enough VRAM");
+	fake.fail_err = -EINVAL;
+	restore_fails(-EINVAL, "the driver finds the image damaged");
+	fake.fail_op = -1;
+	spoil("kfd-process-7.img", 100);
+	restore_fails(-EINVAL, "kfd-process-7.img: checksum mismatch");
+	spoil("kfd-process-7.img", 100);
+	CHECK(!renameat(ktap_dirfd, "kfd-contents-7-0.img", ktap_dirfd, "away"));
+	restore_fails(-ENOENT, "kfd-contents-7-0.img: cannot be opened");
+	CHECK(!renameat(ktap_dirfd, "away", ktap_dirfd, "kfd-contents-7-0.img"));
+	spoil("kfd-contents-7-0.img", 4096 + 2 * MIB);
+	restore_fails(-EIO, "contents checksum mismatch at 0x");
+	CHECK(ktap_logged("process 42: BO "));
+	spoil("kfd-contents-7-0.img", 4096 + 2 * MIB);
+	CHECK(restore_file(ktap_dirfd, KFD_ID) >= 0);
+	done();
+}
+
+static void test_no_matching_gpu(void)
+{
+	machine();
+	dump_all();
+	fake.nr_gpus = 0;
+	fake_write_topology();
+	restore_fails(-ENODEV, "no GPU here can stand in for GPU 1000");
+	done();
+}
+
+/* A shared file that criu would have the wrong process open. */
+static void test_wrong_process(void)
+{
+	machine();
+	dump_all();
+	fake.pid = 41;
+	restore_fails(-EINVAL, "the GPU state behind it is process 42's");
+	done();
+}
+
+static void test_resume_error(void)
+{
+	machine();
+	dump_all();
+	fake.fail_op = KFD_CRIU_OP_RESUME;
+	fake.fail_err = -EFAULT;
+	CHECK(restore_resume(ktap_dirfd, 4242) == -EFAULT);
+	CHECK(ktap_logged("process 4242: RESUME failed"));
+	done();
+}
+
+/* Left-overs of another dump in the directory. */
+static void test_mixed_dumps(void)
+{
+	machine();
+	dump_all();
+	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(128, 60), 60, 128));
+	dump_finish();
+	restore_fails(-EINVAL, "are of different dumps");
+	done();
+}
+
+/* A dump without a GPU: the plugin is not there. */
+static void test_no_gpu_files(void)
+{
+	uint64_t off;
+	int fd;
+
+	machine();
+	CHECK(restore_file(ktap_dirfd, KFD_ID) == -ENOTSUP);
+	CHECK(restore_vma(ktap_dirfd, "/dev/kfd", 0, 0, &off, &fd) == -ENOTSUP);
+	CHECK(restore_resume(ktap_dirfd, 4242) == -ENOTSUP);
+	CHECK(!ktap_log[0]);
+	done();
+}
+
+static const struct ktap_test tests[] = {
+	{ "kfd_first", test_kfd_first },
+	{ "render_first", test_render_first },
+	{ "swapped_gpus", test_swapped_gpus },
+	{ "no_dmabuf", test_no_dmabuf },
+	{ "no_bos", test_no_bos },
+	{ "no_gpu", test_no_gpu },
+	{ "two_kfd_files", test_two_kfd_files },
+	{ "two_render_files", test_two_render_files },
+	{ "mapped_not_open", test_mapped_not_open },
+	{ "not_mapped_not_open", test_not_mapped_not_open },
+	{ "bad_vma", test_bad_vma },
+	{ "dump_errors", test_dump_errors },
+	{ "restore_errors", test_restore_errors },
+	{ "no_matching_gpu", test_no_matching_gpu },
+	{ "wrong_process", test_wrong_process },
+	{ "resume_error", test_resume_error },
+	{ "mixed_dumps", test_mixed_dumps },
+	{ "no_gpu_files", test_no_gpu_files },
+};
+
+KTAP_MAIN(tests)
