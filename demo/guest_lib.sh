@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the guest side of the demo and of the benchmarks have in common. Sourced
+# by a bash script that runs as root in the guest, in the top directory.
+
+KVER=$(uname -r)
+SIM_DEBUGFS=/sys/kernel/debug/amdgpu_sim/0
+# shellcheck disable=SC2034  # for whoever sources this
+PLUGIN_DIR=$PWD/build/criu-plugin
+
+fail()
+{
+	echo "$(basename "$0"): $*" >&2
+	exit 1
+}
+
+# load_modules [SIM_PARAMETER...]: the driver and the simulator, with what they need
+load_modules()
+{
+	local dir=build/$KVER mod dep
+
+	for mod in amdkfd amdgpu_sim; do
+		[ -f "$dir/$mod.ko" ] || fail "no $dir/$mod.ko: build the modules first"
+		for dep in $(modinfo -F depends "$dir/$mod.ko" | tr , ' '); do
+			[ "$dep" = amdkfd ] || modprobe "$dep" || fail "cannot load $dep"
+		done
+	done
+	insmod "$dir/amdkfd.ko" || fail "cannot load amdkfd.ko"
+	insmod "$dir/amdgpu_sim.ko" "$@" || fail "cannot load amdgpu_sim.ko"
+	[ -c /dev/kfd ] || fail "no /dev/kfd"
+}
+
+unload_modules()
+{
+	rmmod amdgpu_sim && rmmod amdkfd
+}
+
+# vram_used: VRAM that is allocated on the first simulated GPU
+vram_used()
+{
+	cat "$SIM_DEBUGFS/vram_used"
+}
+
+# kernel_complaints: lines of the kernel log that no run may have; true when there is one
+kernel_complaints()
+{
+	dmesg | grep -E 'BUG:|WARNING:|KASAN|UBSAN|possible recursive locking|blocked for more than|rcu.*stall|unreferenced object|Oops|general protection'
+}
