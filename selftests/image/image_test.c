@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host test of the checkpoint image's parser (amdkfd/criu/image.c): the pure
+ * code is built into this program. A good image is made with the writer; each
+ * case then changes one thing, and says what the parser must answer and which
+ * field it must name. At last every truncation, and every byte set to a few
+ * values, is tried: none may be read out of bounds (the Makefile builds with
+ * ASan and UBSan) and no truncation may be accepted.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/kfd_ioctl.h>
+
+#include "criu/image.h"
+
+#define IMAGE_ROOM	65536
+#define GPU_A		0x1234
+#define GPU_B		0x4321
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Everything that goes into the image of a case; a case changes some of it. */
+struct scene {
+	struct kfd_record_process process;
+	struct kfd_record_device device[2];
+	struct kfd_record_bo bo[2];
+	struct kfd_record_event event[2];
+	struct kfd_record_queue queue[2];
+	unsigned char mqd[2][2048];
+	unsigned char ctl_stack[4096];
+	unsigned char cu_mask[8];
+};
+
+static void scene_init(struct scene *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->process.num_devices = 2;
+	s->process.num_bos = 2;
+	s->process.num_events = 2;
+	s->process.num_queues = 2;
+	s->process.event_page_handle = (__u64)GPU_A << 32 | 1;
+	s->device[0].user_gpu_id = GPU_A;
+	s->device[0].gfx_target_version = 90000;
+	s->device[0].has_vm = 1;
+	s->device[1] = s->device[0];
+	s->device[1].user_gpu_id = GPU_B;
+	s->bo[0].handle = (__u64)GPU_A << 32 | 1;
+	s->bo[0].va = 0x100000;
+	s->bo[0].size = 0x8000;
+	s->bo[0].gpu_id = GPU_A;
+	s->bo[0].alloc_flags = KFD_IOC_ALLOC_MEM_FLAGS_GTT;
+	s->bo[0].num_mapped = 2;
+	s->bo[0].mapped[0] = GPU_A;
+	s->bo[0].mapped[1] = GPU_B;
+	s->bo[1].handle = (__u64)GPU_B << 32 | 1;
+	s->bo[1].va = 0x200000;
+	s->bo[1].size = 0x1000;
+	s->bo[1].user_addr = 0x7000000;
+	s->bo[1].gpu_id = GPU_B;
+	s->bo[1].alloc_flags = KFD_IOC_ALLOC_MEM_FLAGS_USERPTR;
+	s->event[0].id = 7;
+	s->event[0].slot = 7;
+	s->event[0].type = KFD_IOC_EVENT_SIGNAL;
+	s->event[1].id = 0x40000000;
+	s->event[1].type = KFD_IOC_EVENT_MEMORY;
+	s->event[1].data[1] = 5;
+	s->queue[0].id = 0;
+	s->queue[0].gpu_id = GPU_A;
+	s->queue[0].type = KFD_IOC_QUEUE_TYPE_COMPUTE_AQL;
+	s->queue[0].ring_base = 0x100000;
+	s->queue[0].ring_size = 0x1000;
+	s->queue[0].mqd_size = 2048;
+	s->queue[0].cwsr_addr = 0x102000;
+	s->queue[0].cwsr_size = 0x2000;
+	s->queue[0].ctl_stack_size = sizeof(s->ctl_stack);
+	s->queue[0].cu_mask_size = sizeof(s->cu_mask);
+	s->queue[1].id = 1;
+	s->queue[1].gpu_id = GPU_B;
+	s->queue[1].type = KFD_IOC_QUEUE_TYPE_SDMA;
+	s->queue[1].ring_size = 0x400;
+	s->queue[1].doorbell_offset = 8;
+	s->queue[1].mqd_size = 512;
+}
+
+static void put(struct kfd_image_writer *w, enum kfd_record_type type,
+		const void *data, size_t len)
+{
+	if (kfd_image_put(w, type, data, len)) {
+		printf("Bail out! the image does not fit\n");
+		exit(1);
+	}
+}
+
+static size_t scene_write(const struct scene *s, void *buf)
+{
+	struct kfd_image_writer w;
+	int i;
+
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &s->process, sizeof(s->process));
+	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_DEVICE, &s->device[i], sizeof(s->device[i]));
+	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_BO, &s->bo[i], sizeof(s->bo[i]));
+	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_EVENT, &s->event[i], sizeof(s->event[i]));
+	put(&w, KFD_RECORD_QUEUE, &s->queue[0], sizeof(s->queue[0]));
+	put(&w, KFD_RECORD_MQD, s->mqd[0], 2048);
+	put(&w, KFD_RECORD_CTL_STACK, s->ctl_stack, sizeof(s->ctl_stack));
+	put(&w, KFD_RECORD_CU_MASK, s->cu_mask, sizeof(s->cu_mask));
+	put(&w, KFD_RECORD_QUEUE, &s->queue[1], sizeof(s->queue[1]));
+	put(&w, KFD_RECORD_MQD, s->mqd[1], 512);
+	kfd_image_finish(&w);
+	return w.used;
+}
+
+/* A case: one field of the scene gets another value. */
+struct field_case {
+	const char *name;
+	size_t offset;
+	size_t size;
+	__u64 value;
+	const char *field;
+};
+
+#define CASE(member, val, what)						\
+	{ #member " = " #val, offsetof(struct scene, member),		\
+	  sizeof(((struct scene *)0)->member), val, what }
+
+static const struct field_case field_cases[] = {
+	CASE(process.num_devices, 0, "num_devices"),
+	CASE(process.num_devices, 9, "num_devices"),
+	CASE(process.num_devices, 3, "fewer records than the process has"),
+	CASE(process.num_bos, 1, "more records than the process has"),
+	CASE(process.num_bos, 3, "fewer records than the process has"),
+	CASE(process.num_bos, 0xffffffff, "num_bos"),
+	CASE(process.num_events, 0xffffffff, "num_events"),
+	CASE(process.num_queues, 0xffffffff, "num_queues"),
+	CASE(process.xnack, 2, "xnack"),
+	CASE(process.reserved, 1, "reserved"),
+	CASE(process.event_page_user, 1, "event_page_handle"),
+	CASE(process.event_page_handle, 0, "slot"),
+	CASE(process.next_event_id, 1, "next_event_id"),
+	CASE(device[0].user_gpu_id, 0, "user_gpu_id"),
+	CASE(device[0].user_gpu_id, 0x10000, "user_gpu_id"),
+	CASE(device[1].user_gpu_id, GPU_A, "user_gpu_id"),
+	CASE(device[0].has_vm, 2, "has_vm"),
+	CASE(device[0].has_vm, 0, "gpu_id"),
+	CASE(device[0].policy_default, 2, "policy_default"),
+	CASE(device[0].reserved, 1, "reserved"),
+	CASE(bo[0].handle, 1, "handle"),
+	CASE(bo[0].handle, (__u64)GPU_A << 32, "handle"),
+	CASE(bo[0].handle, (__u64)GPU_A << 32 | 0x80000000, "handle"),
+	CASE(bo[0].gpu_id, GPU_B, "handle"),
+	CASE(bo[0].va, 0x100001, "va"),
+	CASE(bo[0].va, 0x1000, "size"),
+	CASE(bo[0].va, 0x7ffffffff000, "size"),
+	CASE(bo[0].size, 0, "size"),
+	CASE(bo[0].size, 0x8001, "size"),
+	CASE(bo[0].size, 0xfffffffffffff000, "size"),
+	CASE(bo[0].alloc_flags, 0, "alloc_flags"),
+	CASE(bo[0].alloc_flags, 3, "alloc_flags"),
+	CASE(bo[0].user_addr, 0x1000, "user_addr"),
+	CASE(bo[1].user_addr, 0x1001, "user_addr"),
+	CASE(bo[1].user_addr, 0xfffffffffffff000, "user_addr"),
+	CASE(bo[0].reserved, 1, "reserved"),
+	CASE(bo[0].num_mapped, 9, "num_mapped"),
+	CASE(bo[0].num_mapped, 1, "mapped"),
+	CASE(bo[0].mapped[1], GPU_A, "mapped"),
+	CASE(bo[0].mapped[1], 0x77, "mapped"),
+	CASE(event[0].type, 9, "type"),
+	CASE(event[0].id, 0, "id"),
+	CASE(event[0].id, 4096, "id"),
+	CASE(event[1].id, 0x80000000, "id"),
+	CASE(event[1].id, 5, "id"),
+	CASE(event[0].slot, 8, "slot"),
+	CASE(event[0].auto_reset, 2, "auto_reset"),
+	CASE(event[0].signaled, 2, "signaled"),
+	CASE(event[0].reserved, 1, "reserved"),
+	CASE(event[0].data[3], 1, "data"),
+	CASE(queue[0].id, KFD_IMAGE_MAX_QUEUES, "id"),
+	CASE(queue[0].id, 0x80000000, "id"),
+	CASE(queue[0].gpu_id, 1, "gpu_id"),
+	CASE(queue[0].type, 3, "type"),
+	CASE(queue[0].type, 0xffffffff, "type"),
+	CASE(queue[0].priority, 16, "priority"),
+	CASE(queue[0].percentage, 101, "percentage"),
+	CASE(queue[0].flags, 1, "flags"),
+	CASE(queue[0].ring_size, 0x1001, "ring_size"),
+	CASE(queue[1].doorbell_offset, 4, "doorbell_offset"),
+	CASE(queue[1].doorbell_offset, 8192, "doorbell_offset"),
+	CASE(queue[0].mqd_size, 0, "mqd_size"),
+	CASE(queue[0].mqd_size, 2047, "mqd_size"),
+	CASE(queue[0].mqd_size, 4100, "mqd_size"),
+	CASE(queue[0].mqd_size, 2044, "length of a part of a queue"),
+	CASE(queue[0].ctl_stack_size, 0xfffffff8, "ctl_stack_size"),
+	CASE(queue[0].ctl_stack_size, 0x2008, "ctl_stack_size"),
+	CASE(queue[0].ctl_stack_size, 0x1008, "length of a part of a queue"),
+	CASE(queue[0].ctl_stack_size, 0, "a part of a queue is missing"),
+	CASE(queue[1].ctl_stack_size, 8, "ctl_stack_size"),
+	CASE(queue[0].cu_mask_size, 3, "cu_mask_size"),
+	CASE(queue[0].cu_mask_size, 132, "cu_mask_size"),
+	CASE(queue[0].cu_mask_size, 0, "length of a part of a queue"),
+	CASE(queue[1].cu_mask_size, 4, "cu_mask_size"),
+	CASE(queue[0].error, 2, "error"),
+	CASE(queue[0].reserved, 1, "reserved"),
+};
+
+static int number, failures;
+
+static void result(bool ok, const char *name, const char *detail)
+{
+	number++;
+	if (!ok) {
+		failures++;
+		printf("# %s\n", detail);
+	}
+	printf("%sok %d image.%s\n", ok ? "" : "not ", number, name);
+}
+
+static void expect(const char *name, const void *buf, size_t len, int errnum,
+		   const char *field)
+{
+	struct kfd_image_fault fault = {};
+	struct kfd_image image;
+	char detail[256];
+	int ret = kfd_image_parse(&image, buf, len, &fault);
+
+	snprintf(detail, sizeof(detail), "answer %d, field %s; expected %d, %s",
+		 ret, fault.field ? fault.field : "none", -errnum,
+		 field ? field : "none");
+	result(ret == -errnum && (!field || (fault.field &&
+	       !strcmp(fault.field, field))), name, detail);
+}
+
+static void test_fields(void *buf)
+{
+	struct scene s;
+	size_t i, len;
+
+	for (i = 0; i < ARRAY_SIZE(field_cases); i++) {
+		const struct field_case *c = &field_cases[i];
+
+		scene_init(&s);
+		memcpy((char *)&s + c->offset, &c->value, c->size);
+		len = scene_write(&s, buf);
+		expect(c->name, buf, len, EINVAL, c->field);
+	}
+}
+
+static void test_header(char *buf)
+{
+	struct kfd_image_header *hdr = (void *)buf;
+	struct scene s;
+	size_t len;
+
+	scene_init(&s);
+	len = scene_write(&s, buf);
+	expect("good", buf, len, 0, NULL);
+	expect("zero bytes behind it", buf, len + 64, 0, NULL);
+	expect("empty", buf, 0, EINVAL, "length of the image");
+	buf[len + 9] = 1;
+	expect("something behind it", buf, len + 64, E2BIG,
+	       "unknown trailing bytes");
+	buf[len + 9] = 0;
+	hdr->magic++;
+	expect("magic", buf, len, EINVAL, "magic");
+	hdr->magic--;
+	hdr->version++;
+	expect("version", buf, len, EINVAL, "version");
+	hdr->version--;
+	hdr->total_len += 8;
+	expect("total_len too large", buf, len, EINVAL, "total_len");
+	hdr->total_len -= 16;
+	expect("total_len too small", buf, len, EINVAL, NULL);
+	hdr->total_len += 8;
+	hdr->header_len = 8;
+	expect("header_len too small", buf, len, EINVAL, "header_len");
+	hdr->header_len = (__u32)len + 8;
+	expect("header_len too large", buf, len, EINVAL, "header_len");
+	hdr->header_len = sizeof(*hdr);
+	hdr->num_records++;
+	expect("one record more", buf, len, EINVAL, "length of a record");
+	hdr->num_records -= 2;
+	expect("one record less", buf, len, EINVAL, NULL);
+	hdr->num_records++;
+	hdr->reserved = 1;
+	expect("header reserved", buf, len, EINVAL, "reserved");
+}
+
+/* The first record's header, changed; and a longer process record. */
+static void test_records(char *buf)
+{
+	struct kfd_record_header *rec = (void *)(buf +
+						 sizeof(struct kfd_image_header));
+	struct {
+		struct kfd_record_process known;
+		__u64 unknown;
+	} longer;
+	struct kfd_image_writer w;
+	struct kfd_image image;
+	struct scene s;
+	size_t len;
+
+	scene_init(&s);
+	len = scene_write(&s, buf);
+	rec->version = 2;
+	expect("newer record", buf, len, E2BIG, NULL);
+	rec->version = 1;
+	rec->type = KFD_RECORD_DEVICE;
+	expect("no process record", buf, len, EINVAL, "order of records");
+	rec->type = 99;
+	expect("unknown first type", buf, len, EINVAL, "order of records");
+	rec->type = KFD_RECORD_PROCESS;
+	rec->length = ~0ULL;
+	expect("endless record", buf, len, EINVAL, "length of a record");
+	rec->length = sizeof(s.process) - 4;
+	expect("short record", buf, len, EINVAL, NULL);
+
+	memset(buf, 0, IMAGE_ROOM);
+	memset(&longer, 0, sizeof(longer));
+	longer.known.num_devices = 1;
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &longer, sizeof(longer));
+	put(&w, KFD_RECORD_DEVICE, &s.device[0], sizeof(s.device[0]));
+	kfd_image_finish(&w);
+	expect("longer record, rest zero", buf, w.used, 0, NULL);
+	put(&w, (enum kfd_record_type)42, &s.device[0], 8);
+	kfd_image_finish(&w);
+	expect("unknown type", buf, w.used, E2BIG, "type");
+
+	memset(buf, 0, IMAGE_ROOM);
+	longer.unknown = 1;
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &longer, sizeof(longer));
+	kfd_image_finish(&w);
+	expect("longer record, rest not zero", buf, w.used, E2BIG,
+	       "unknown fields");
+	result(kfd_image_put(&w, KFD_RECORD_BO, buf, IMAGE_ROOM) == -EINVAL,
+	       "writer stays inside its buffer", "it wrote too much");
+	result(kfd_image_parse(&image, buf, 3, NULL) == -EINVAL,
+	       "no fault wanted", "accepted");
+}
+
+/* No truncation is an image; a heap copy of just that size bounds the reads. */
+static void test_truncation(const char *buf, size_t len)
+{
+	size_t n, accepted = 0;
+	struct kfd_image image;
+
+	for (n = 0; n < len; n++) {
+		char *copy = malloc(n ? n : 1);
+
+		memcpy(copy, buf, n);
+		accepted += !kfd_image_parse(&image, copy, n, NULL);
+		free(copy);
+	}
+	result(!accepted, "every truncation is refused", "one was accepted");
+}
+
+static void test_bytes(const char *buf, size_t len)
+{
+	static const unsigned char values[] = { 0, 1, 0x7f, 0x80, 0xff };
+	struct kfd_image image;
+	size_t i, j, tried = 0, bad = 0;
+
+	for (i = 0; i < len; i++) {
+		for (j = 0; j < sizeof(values); j++) {
+			struct kfd_record rec = {};
+			char *copy = malloc(len);
+			int ret;
+
+			memcpy(copy, buf, len);
+			copy[i] = (char)values[j];
+			ret = kfd_image_parse(&image, copy, len, NULL);
+			while (!ret && kfd_image_next(&image, &rec))
+				bad += rec.offset + rec.len > len;
+			bad += ret && ret != -EINVAL && ret != -E2BIG;
+			free(copy);
+			tried++;
+		}
+	}
+	result(!bad && tried == len * sizeof(values),
+	       "any byte changed is answered cleanly", "out of bounds");
+}
+
+int main(void)
+{
+	static _Alignas(8) char buf[IMAGE_ROOM];
+	struct scene s;
+	size_t len;
+
+	printf("TAP version 13\n");
+	test_header(buf);
+	test_fields(buf);
+	test_records(buf);
+	scene_init(&s);
+	len = scene_write(&s, buf);
+	test_truncation(buf, len);
+	test_bytes(buf, len);
+	printf("1..%d\n", number);
+	return failures != 0;
+}

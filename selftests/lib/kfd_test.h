@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What every selftest starts with: the kernel's harness, our library, and a
+ * fixture that has opened the driver and taken a VM on every GPU.
+ */
+#ifndef KFD_TEST_H
+#define KFD_TEST_H
+
+#include <kselftest_harness.h>
+
+#include "lib/kfd_criu.h"
+#include "lib/kfd_lib.h"
+#include "lib/kfd_packets.h"
+
+/* A wait that must come true is given this long: emulated machines are slow. */
+#define PATIENCE	20000
+
+/* For promises that the in-tree driver does not make. */
+#define REQUIRE_OURS() \
+	do { \
+		if (!kfd_is_ours()) \
+			SKIP(return, "the in-tree driver does not promise this"); \
+	} while (0)
+
+/* For faults that have to be made. */
+#define REQUIRE_SIM() \
+	do { \
+		if (!kfd_sim_present()) \
+			SKIP(return, "needs the simulator's debugfs knobs"); \
+	} while (0)
+
+#define REQUIRE_GPUS(k, n) \
+	do { \
+		if ((k)->num_gpus < (n)) \
+			SKIP(return, "needs %d GPUs", (n)); \
+	} while (0)
+
+#define EXPECT_ERR(err, call)	EXPECT_EQ(-(err), (call))
+#define ASSERT_ERR(err, call)	ASSERT_EQ(-(err), (call))
+#define ASSERT_OK(call)		ASSERT_EQ(0, (call))
+#define EXPECT_OK(call)		EXPECT_EQ(0, (call))
+
+/* Where the in-tree driver has an errno of its own for the same thing. */
+#define EXPECT_ERR_OR(ours, in_tree, call) \
+	EXPECT_EQ(kfd_is_ours() ? -(ours) : -(in_tree), (call))
+
+/* Where two errnos are equally right, because two layers may see it first. */
+#define EXPECT_ERR_EITHER(err1, err2, call) \
+	do { \
+		int _err = (call); \
+		EXPECT_TRUE(_err == -(err1) || _err == -(err2)) \
+			TH_LOG("got %d, expected %d or %d", _err, -(err1), -(err2)); \
+	} while (0)
+
+#define KFD_FIXTURE(name) \
+	FIXTURE(name) { struct kfd k; }; \
+	FIXTURE_SETUP(name) \
+	{ \
+		ASSERT_OK(kfd_start(&self->k)); \
+	} \
+	FIXTURE_TEARDOWN(name) \
+	{ \
+		kfd_stop(&self->k); \
+	}
+
+/*
+ * Without the driver a whole program is skipped: the harness would run a test
+ * whose fixture skips.
+ */
+#define KFD_TEST_MAIN \
+	int main(int argc, char **argv) \
+	{ \
+		if (!kfd_present()) { \
+			ksft_print_header(); \
+			ksft_exit_skip("there is no /dev/kfd here\n"); \
+		} \
+		return test_harness_run(argc, argv); \
+	}
+
+#endif

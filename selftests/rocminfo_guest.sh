@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# In a guest: the distribution's unmodified rocminfo on simulated GPUs. Prints KTAP.
+set -u
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=demo/guest_lib.sh
+. demo/guest_lib.sh
+
+gpus=2
+out=/tmp/rocminfo.out
+n=0
+failed=0
+
+run()
+{
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n $name"
+	else
+		echo "not ok $n $name"
+		failed=1
+	fi
+}
+
+rocminfo_runs()
+{
+	timeout 120 rocminfo > "$out" 2>&1
+}
+
+# value KEY COUNT PATTERN: the line "KEY: PATTERN" is there COUNT times
+value()
+{
+	[ "$(grep -cE "^ *$1: +$3 *\$" "$out")" -eq "$2" ]
+}
+
+echo "KTAP version 1"
+echo "1..8"
+run load load_modules num_gpus=$gpus
+run exit_code rocminfo_runs
+sed 's/^/# /' "$out"
+echo
+run cpu_agent value "Device Type" 1 CPU
+run gpu_agents value "Device Type" $gpus GPU
+run isa value Name $gpus "amdgcn-amd-amdhsa--gfx900.*"
+run compute_units value "Compute Unit" $gpus 4
+run wavefront value "Wavefront Size" $gpus "64\(0x40\)"
+run unload unload_modules
+exit $failed
