@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The benchmarks: what its parts share. Single-threaded. A part that cannot
+ * measure prints why and ends the program with exit code 2, which is neither
+ * "met" (0) nor "not met" (1).
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/**
+ * struct sizes - how much is measured
+ * @big_mib: VRAM and anonymous memory of the dumped processes, in MiB
+ * @small_mib: VRAM of the process that shows what a dump costs without contents
+ * @rss_big_mib: VRAM of the larger process whose dump's memory use is measured
+ * @rss_small_mib: VRAM of the smaller one
+ * @rss_limit_mib: how much more memory the larger one may take
+ * @many_bos: objects in the larger process of the per-object figures
+ * @few_bos: objects in the smaller one
+ * @idle_s: seconds for which an idle GPU is watched
+ * @repeats: times that a dump is repeated; the median counts
+ */
+struct sizes {
+	unsigned int big_mib, small_mib;
+	unsigned int rss_big_mib, rss_small_mib, rss_limit_mib;
+	unsigned int many_bos, few_bos;
+	unsigned int idle_s;
+	unsigned int repeats;
+};
+
+/**
+ * enum limit - how a figure is judged
+ * @AT_MOST: met when the value is at most the limit
+ * @AT_LEAST: met when the value is at least the limit
+ * @INFO: there is no limit
+ */
+enum limit { AT_MOST, AT_LEAST, INFO };
+
+void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void report(const char *figure, const char *measured, const char *against, double value,
+	    const char *unit, enum limit kind, double limit);
+char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+double now(void);
+double median(double *v, unsigned int n);
+double memcpy_rate(unsigned int mib);
+
+/**
+ * struct target - a process to be dumped
+ * @pid: its pid, 0 when there is none
+ */
+struct target {
+	pid_t pid;
+};
+
+void target_start(struct target *t, unsigned int vram_mib, unsigned int anon_mib);
+void target_kill(struct target *t);
+
+void figures_criu(const struct sizes *sz);
+void figures_criu_memory(const struct sizes *sz);
+void figures_uapi(const struct sizes *sz);
+void figures_idle(const struct sizes *sz);
+
+extern const char *criu_plugin_dir;	/* where kfd_plugin.so is */
+extern const char *target_path;		/* the program to be dumped */
+extern const char *work_dir;		/* on tmpfs */
+
+#endif

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kfd_bench: the project's figures, each with its limit and whether it is met.
+ * All of them are ratios, differences or counts taken in one run of one
+ * machine; none is a time by itself, since a virtual machine's clock says
+ * little about another machine.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "bench.h"
+
+const char *criu_plugin_dir;
+const char *target_path = "build/bench/target";
+const char *work_dir = "/tmp/bench";
+
+#define MAX_ROWS 32
+
+struct row {
+	const char *figure, *measured, *against;
+	char value[32], limit[32];
+	int met;	/* -1: has no limit */
+};
+
+static struct row rows[MAX_ROWS];
+static unsigned int num_rows;
+static const struct sizes full = {
+	.big_mib = 256, .small_mib = 4,
+	.rss_big_mib = 1024, .rss_small_mib = 64, .rss_limit_mib = 64,
+	.many_bos = 10000, .few_bos = 1000,
+	.idle_s = 10, .repeats = 5,
+};
+
+/* The same figures, sooner: for "make check". The limits scale with the sizes. */
+static const struct sizes quick = {
+	.big_mib = 128, .small_mib = 4,
+	.rss_big_mib = 304, .rss_small_mib = 64, .rss_limit_mib = 16,
+	.many_bos = 4000, .few_bos = 400,
+	.idle_s = 5, .repeats = 3,
+};
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	va_start(ap, fmt);
+	fprintf(stderr, "bench: ");
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	exit(2);
+}
+
+/**
+ * progress() - say what is being measured
+ * @fmt: one line, without its end
+ */
+void progress(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	printf("... ");
+	vprintf(fmt, ap);
+	putchar('\n');
+	va_end(ap);
+}
+
+/**
+ * text() - a formatted string
+ * @fmt: as for printf
+ *
+ * Return: memory that stays allocated until the program ends.
+ */
+char *text(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0)
+		die("out of memory");
+	va_end(ap);
+	return s;
+}
+
+/** now() - seconds of the monotonic clock */
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/**
+ * median() - the middle one of some values
+ * @v: the values; they are sorted
+ * @n: how many, at least 1
+ *
+ * Return: for an even number the mean of the two in the middle.
+ */
+double median(double *v, unsigned int n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return (v[(n - 1) / 2] + v[n / 2]) / 2;
+}
+
+/**
+ * memcpy_rate() - how fast this machine copies memory that is already there
+ * @mib: size of the copy in MiB
+ *
+ * Return: bytes per second, the median of five copies.
+ */
+double memcpy_rate(unsigned int mib)
+{
+	size_t size = (size_t)mib << 20;
+	double rate[5], t;
+	char *mem = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED)
+		die("no memory for memcpy");
+	memset(mem, 0x5a, 2 * size);
+	for (unsigned int i = 0; i < 5; i++) {
+		mem[i] ^= 1;
+		t = now();
+		memcpy(mem + size, mem, size);
+		rate[i] = size / (now() - t);
+		if (mem[size + i] != mem[i])
+			die("memcpy does not copy");
+	}
+	munmap(mem, 2 * size);
+	return median(rate, 5);
+}
+
+/**
+ * report() - a figure for the table
+ * @figure: its name
+ * @measured: what was measured, in words
+ * @against: what it is compared with, in words
+ * @value: the figure
+ * @unit: printed after the value and the limit
+ * @kind: how it is judged
+ * @limit: against what
+ */
+void report(const char *figure, const char *measured, const char *against, double value,
+	    const char *unit, enum limit kind, double limit)
+{
+	struct row *r = &rows[num_rows++];
+
+	if (num_rows > MAX_ROWS)
+		die("too many figures");
+	r->figure = figure;
+	r->measured = measured;
+	r->against = against;
+	snprintf(r->value, sizeof(r->value), "%.2f%s", value, unit);
+	if (kind == INFO) {
+		r->met = -1;
+		snprintf(r->limit, sizeof(r->limit), "none");
+		return;
+	}
+	r->met = kind == AT_MOST ? value <= limit : value >= limit;
+	snprintf(r->limit, sizeof(r->limit), "%s %.2f%s", kind == AT_MOST ? "<=" : ">=", limit, unit);
+}
+
+static int wider(int width, const char *s)
+{
+	return (int)strlen(s) > width ? (int)strlen(s) : width;
+}
+
+/* Print the table; the number of figures whose limit is not met. */
+static unsigned int print_table(void)
+{
+	int w[5] = { 6, 8, 7, 5, 5 };
+	unsigned int missed = 0;
+
+	for (unsigned int i = 0; i < num_rows; i++) {
+		w[0] = wider(w[0], rows[i].figure);
+		w[1] = wider(w[1], rows[i].measured);
+		w[2] = wider(w[2], rows[i].against);
+		w[3] = wider(w[3], rows[i].value);
+		w[4] = wider(w[4], rows[i].limit);
+	}
+	printf("\n%-*s  %-*s  %-*s  %*s  %-*s  %s\n", w[0], "figure", w[1], "measured",
+	       w[2], "against", w[3], "ratio", w[4], "limit", "met");
+	for (unsigned int i = 0; i < num_rows; i++) {
+		const struct row *r = &rows[i];
+
+		printf("%-*s  %-*s  %-*s  %*s  %-*s  %s\n", w[0], r->figure, w[1], r->measured,
+		       w[2], r->against, w[3], r->value, w[4], r->limit,
+		       r->met < 0 ? "-" : r->met ? "yes" : "NO");
+		missed += !r->met;
+	}
+	return missed;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "quick", no_argument, NULL, 'q' },
+		{ "only", required_argument, NULL, 'o' },
+		{ NULL, 0, NULL, 0 }
+	};
+	const struct sizes *sz = &full;
+	const char *only = "auim";
+	unsigned int missed;
+	int c;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+		if (c == 'q')
+			sz = &quick;
+		else if (c == 'o')
+			only = optarg;
+		else
+			die("usage: kfd_bench [--quick] [--only LETTERS] "
+			    "(a criu dumps, m criu's memory, u uAPI, i idle; default all)");
+	}
+	/* absolute: criu changes to the image directory before it looks */
+	criu_plugin_dir = realpath("build/criu-plugin", NULL);
+	if (!criu_plugin_dir)
+		die("no build/criu-plugin: run in the top directory, after make");
+	if (mkdir(work_dir, 0700) && errno != EEXIST)
+		die("%s: %s", work_dir, strerror(errno));
+	if (strchr(only, 'a'))
+		figures_criu(sz);
+	if (strchr(only, 'u'))
+		figures_uapi(sz);
+	if (strchr(only, 'm'))
+		figures_criu_memory(sz);
+	if (strchr(only, 'i'))
+		figures_idle(sz);
+	if (!num_rows)
+		die("nothing measured: no such figures as \"%s\"", only);
+	missed = print_table();
+	if (missed)
+		printf("\n%u of the limits not met\n", missed);
+	return missed != 0;
+}
