@@ -324,7 +324,7 @@ void kfd_queue_gave_up(struct kfd_process *p, struct kfd_device *dev,
  * as in mainline.
  *
  * Context: sleeps; takes process->lock.
- * Return: 0; -EINVAL: no such GPU, or as kfd_queue_create(); -ESRCH: no VM
+ * Return: 0; -EINVAL: no such GPU, or as kfd_queue_create(); -ENODEV: no VM
  * acquired on it; -EBADF: the process is gone.
  */
 int kfd_ioctl_create_queue(struct file *filp, struct kfd_process *p, void *data)
@@ -359,7 +359,7 @@ int kfd_ioctl_create_queue(struct file *filp, struct kfd_process *p, void *data)
 	pdd = kfd_process_device_by_user_id(p, args->gpu_id);
 	if (!pdd)
 		goto unlock;
-	ret = -ESRCH;
+	ret = -ENODEV;
 	if (!pdd->gpu_vm)
 		goto unlock;
 	q = kfd_queue_create(pdd, &props, NULL);

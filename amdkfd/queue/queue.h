@@ -25,6 +25,8 @@
 #define KFD_CU_MASK_MAX_BITS		1024
 /* How long a queue may take to leave the hardware. */
 #define KFD_PREEMPT_TIMEOUT_MS		2000
+/* Likewise, when another queue of the same process has not made it. */
+#define KFD_PREEMPT_MORE_TIMEOUT_MS	50
 
 /**
  * enum kfd_queue_buffer - what a queue needs to stay mapped on its GPU

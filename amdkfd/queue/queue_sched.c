@@ -20,6 +20,24 @@ static bool kfd_queue_should_run(const struct kfd_queue *q)
 	       !READ_ONCE(q->error);
 }
 
+static int kfd_queue_stop(struct kfd_queue *q, u32 timeout_ms)
+{
+	struct kfd_device *dev = q->pdd->dev;
+	int ret;
+
+	lockdep_assert_held(&dev->scheduler_lock);
+	if (!q->loaded)
+		return 0;
+	ret = dev->ops->queue_preempt(dev->gpu, q->gpu_queue, timeout_ms);
+	if (ret) {
+		pr_err_ratelimited("queue %u of pasid %u does not stop on GPU 0x%x: %d\n",
+				   q->id, q->pdd->process->pasid, dev->id, ret);
+		return -ETIME;
+	}
+	q->loaded = false;
+	return 0;
+}
+
 /**
  * kfd_queue_stop_locked - take a queue off the hardware
  * @q: the queue
@@ -30,21 +48,7 @@ static bool kfd_queue_should_run(const struct kfd_queue *q)
  */
 int kfd_queue_stop_locked(struct kfd_queue *q)
 {
-	struct kfd_device *dev = q->pdd->dev;
-	int ret;
-
-	lockdep_assert_held(&dev->scheduler_lock);
-	if (!q->loaded)
-		return 0;
-	ret = dev->ops->queue_preempt(dev->gpu, q->gpu_queue,
-				      KFD_PREEMPT_TIMEOUT_MS);
-	if (ret) {
-		pr_err_ratelimited("queue %u of pasid %u does not stop on GPU 0x%x: %d\n",
-				   q->id, q->pdd->process->pasid, dev->id, ret);
-		return -ETIME;
-	}
-	q->loaded = false;
-	return 0;
+	return kfd_queue_stop(q, KFD_PREEMPT_TIMEOUT_MS);
 }
 
 /**
@@ -72,6 +76,7 @@ int kfd_queue_start_locked(struct kfd_queue *q)
 static int kfd_queue_sched_evict(struct kfd_process_device *pdd)
 {
 	struct kfd_device_queues *dq = kfd_device_queues(pdd);
+	u32 timeout_ms = KFD_PREEMPT_TIMEOUT_MS;
 	struct kfd_queue *q;
 	int ret = 0, err;
 
@@ -83,9 +88,12 @@ static int kfd_queue_sched_evict(struct kfd_process_device *pdd)
 	/* Count first: a queue that does not stop must not keep the rest on. */
 	list_for_each_entry(q, &dq->list, link) {
 		q->evictions++;
-		err = kfd_queue_stop_locked(q);
-		if (err)
+		err = kfd_queue_stop(q, timeout_ms);
+		if (err) {
 			ret = err;
+			/* The first has shown it: many must not add up. */
+			timeout_ms = KFD_PREEMPT_MORE_TIMEOUT_MS;
+		}
 	}
 	return ret;
 }
