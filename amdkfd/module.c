@@ -25,6 +25,16 @@
 
 /* --- upward calls of GPUs -------------------------------------------------- */
 
+static void kfd_sink_interrupt(struct kfd_process *p, struct kfd_device *dev,
+			       const struct kfd_irq_entry *irq)
+{
+	if (irq->source == KFD_IRQ_ECC)
+		kfd_event_hw_exception(p, dev, KFD_HW_EXCEPTION_ECC, false,
+				       true);
+	else
+		kfd_event_interrupt(p, dev, irq);
+}
+
 static void kfd_sink_queue_error(struct kfd_process *p, struct kfd_device *dev,
 				 void *cookie, enum kfd_queue_error error)
 {
@@ -42,7 +52,7 @@ static void kfd_sink_reset(struct kfd_process *p, struct kfd_device *dev,
 }
 
 static const struct kfd_gpu_sink kfd_sink = {
-	.interrupt = kfd_event_interrupt,
+	.interrupt = kfd_sink_interrupt,
 	.vm_fault = kfd_event_vm_fault,
 	.queue_error = kfd_sink_queue_error,
 	.reset = kfd_sink_reset,

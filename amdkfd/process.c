@@ -187,12 +187,21 @@ struct kfd_process *kfd_process_get_by_pasid(u32 pasid)
 struct kfd_process *kfd_process_get_by_task(struct task_struct *task)
 {
 	struct kfd_process *p = NULL;
+	struct task_struct *t;
 
-	/* A reference on the mm would have to be dropped, maybe as the last. */
-	task_lock(task);
-	if (task->mm && !(task->flags & PF_KTHREAD))
-		p = kfd_process_find(&kfd_processes, (unsigned long)task->mm);
-	task_unlock(task);
+	/* The main thread may have exited: any thread knows the mm. */
+	rcu_read_lock();
+	for_each_thread(task, t) {
+		/* A reference on the mm might turn out to be the last. */
+		task_lock(t);
+		if (t->mm && !(t->flags & PF_KTHREAD))
+			p = kfd_process_find(&kfd_processes,
+					     (unsigned long)t->mm);
+		task_unlock(t);
+		if (p)
+			break;
+	}
+	rcu_read_unlock();
 	return p;
 }
 

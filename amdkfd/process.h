@@ -215,7 +215,7 @@ struct kfd_process_device {
 /**
  * struct kfd_gpu_sink - where upward calls of a GPU go (set by module.c)
  * @interrupt: event/: from a provider's thread, must not sleep on queues
- * @vm_fault: event/ raises the memory exception, queue/ evicts
+ * @vm_fault: event/ raises the memory exception; the GPU has halted the queue
  * @queue_error: queue/ marks the queue, event/ raises the HW exception
  * @reset: event/ raises the HW exception for every process of the GPU
  *

@@ -140,66 +140,15 @@ probe HAVE_CLASS_CREATE_ONE_ARG "linux/device.h" \
 probe HAVE_CLASS_DEVNODE_CONST "linux/device.h" \
 	'char *(*f)(const struct device *, umode_t *) = ((struct class *)NULL)->devnode; (void)f;'
 
-probe HAVE_EVENTFD_SIGNAL_ONE_ARG "linux/eventfd.h" \
-	'eventfd_signal((struct eventfd_ctx *)NULL);'
-
 probe HAVE_FOP_UNSIGNED_OFFSET "linux/fs.h" \
 	'static const struct file_operations f = { .fop_flags = FOP_UNSIGNED_OFFSET }; (void)f;'
-
-probe HAVE_FD_FILE "linux/file.h" \
-	'struct fd f = fdget(0); struct file *p = fd_file(f); (void)p;'
-
-probe HAVE_CLASS_FD "linux/file.h linux/cleanup.h" \
-	'CLASS(fd, f)(0); (void)f;'
-
-probe HAVE_CLEANUP_H "linux/cleanup.h linux/mutex.h linux/slab.h" \
-	'void *p __free(kfree) = NULL; guard(mutex)((struct mutex *)NULL); (void)p;'
 
 # a kernel that wants a string there does not take this
 probe HAVE_IMPORT_NS_IDENTIFIER "linux/module.h" \
 	'} MODULE_IMPORT_NS(SOME_NAME); void probe2(void); void probe2(void) {'
 
-probe HAVE_PLATFORM_REMOVE_VOID "linux/platform_device.h" \
-	'void (*f)(struct platform_device *) = ((struct platform_driver *)NULL)->remove; (void)f;'
-
-probe HAVE_TIMER_DELETE_SYNC "linux/timer.h" \
-	'timer_delete_sync((struct timer_list *)NULL);'
-
-probe HAVE_TIMER_SHUTDOWN_SYNC "linux/timer.h" \
-	'timer_shutdown_sync((struct timer_list *)NULL);'
-
-probe HAVE_HRTIMER_SETUP "linux/hrtimer.h" \
-	'hrtimer_setup((struct hrtimer *)NULL, NULL, CLOCK_MONOTONIC, HRTIMER_MODE_REL);'
-
-probe HAVE_STRSCPY_TWO_ARGS "linux/string.h" \
-	'char b[4]; strscpy(b, "abc");'
-
-probe HAVE_GUP_NO_VMAS "linux/mm.h" \
-	'struct page *p; get_user_pages(0, 1, 0, &p);'
-
 probe HAVE_DRM_DRIVER_DATE "drm/drm_drv.h" \
 	'static const struct drm_driver d = { .date = "x" }; (void)d;'
-
-probe HAVE_DRM_DRIVER_SHOW_FDINFO "drm/drm_drv.h" \
-	'static const struct drm_driver d = { .show_fdinfo = NULL }; (void)d;'
-
-probe HAVE_DRM_PRIME_HANDLE_TO_DMABUF "drm/drm_prime.h" \
-	'struct dma_buf *b = drm_gem_prime_handle_to_dmabuf(NULL, NULL, 0, 0); (void)b;'
-
-probe HAVE_DMA_BUF_VMAP_UNLOCKED "linux/dma-buf.h" \
-	'dma_buf_vmap_unlocked((struct dma_buf *)NULL, NULL);'
-
-probe HAVE_DMA_BUF_MAP_ATTACHMENT_UNLOCKED "linux/dma-buf.h" \
-	'dma_buf_map_attachment_unlocked(NULL, DMA_BIDIRECTIONAL);'
-
-probe HAVE_PFN_T "linux/pfn_t.h linux/mm.h" \
-	'vmf_insert_mixed(NULL, 0, pfn_to_pfn_t(0));'
-
-probe HAVE_GET_RANDOM_U32_BELOW "linux/random.h" \
-	'u32 r = get_random_u32_below(4); (void)r;'
-
-symbol HAVE_SYM_RECEIVE_FD receive_fd
-symbol HAVE_SYM_CLOSE_FD close_fd
 
 run_probes
 write_header > "$tmp/header"

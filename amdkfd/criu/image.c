@@ -430,6 +430,28 @@ static int parse_event(struct parse *s)
 	return 0;
 }
 
+/* 0 stands for "none"; what is not mapped is found when the queue is made. */
+static bool none_or_in_aperture(__u64 va, __u64 size)
+{
+	return !va || in_aperture(va, size ? size : 1);
+}
+
+static int parse_queue_addresses(struct parse *s,
+				 const struct kfd_record_queue *q)
+{
+	if (!none_or_in_aperture(q->ring_base, q->ring_size))
+		return fault_at(s, struct kfd_record_queue, ring_base);
+	if (!none_or_in_aperture(q->read_ptr, sizeof(__u64)))
+		return fault_at(s, struct kfd_record_queue, read_ptr);
+	if (!none_or_in_aperture(q->write_ptr, sizeof(__u64)))
+		return fault_at(s, struct kfd_record_queue, write_ptr);
+	if (!none_or_in_aperture(q->eop_addr, q->eop_size))
+		return fault_at(s, struct kfd_record_queue, eop_addr);
+	if (!none_or_in_aperture(q->cwsr_addr, q->cwsr_size))
+		return fault_at(s, struct kfd_record_queue, cwsr_addr);
+	return 0;
+}
+
 static int parse_queue(struct parse *s)
 {
 	struct kfd_record_queue q;
@@ -468,6 +490,9 @@ static int parse_queue(struct parse *s)
 		return fault_at(s, struct kfd_record_queue, error);
 	if (q.reserved)
 		return fault_at(s, struct kfd_record_queue, reserved);
+	ret = parse_queue_addresses(s, &q);
+	if (ret)
+		return ret;
 	s->mqd_left = q.mqd_size;
 	s->ctl_left = q.ctl_stack_size;
 	s->cu_left = q.cu_mask_size;
