@@ -3,9 +3,10 @@
  * debugfs: insight into the engines, and faults on demand.
  *
  * /sys/kernel/debug/amdgpu_sim/<index>/
- *	hang_queue	write a doorbell's byte offset: queues there make no
- *			progress and do not stop; -1: the next queue that would
- *			run something; -2: end of all that
+ *	hang_queue	write a doorbell's byte offset: the queues that are
+ *			there make no progress and do not stop, as long as they
+ *			live; -1: the next queue that would run something; -2:
+ *			end of all that. Reads as -1 or -2.
  *	fail_preempt	1: preemptions fail with ETIME at once
  *	delay_nth	every nth packet of a queue waits ...
  *	delay_ms	... for so long
@@ -44,9 +45,7 @@ static int sim_hang_set(void *data, u64 val)
 
 	if (hang < SIM_HANG_NONE || hang >= KFD_DOORBELL_SLICE_SIZE)
 		return -EINVAL;
-	atomic_set(&gpu->faults->hang, hang);
-	sim_gpu_update_hangs(gpu);
-	return 0;
+	return sim_gpu_set_hang(gpu, hang);
 }
 DEFINE_DEBUGFS_ATTRIBUTE_SIGNED(sim_hang_fops, sim_hang_get, sim_hang_set,
 				"%lld\n");

@@ -18,6 +18,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
@@ -29,6 +30,8 @@
 #define SIM_CS_MAX_CHUNK_DW	4096u
 /* What the packet that starts an IB can say: 20 bits of dwords. */
 #define SIM_CS_MAX_IB_DW	0xfffffu
+/* How long an unmap waits for jobs, jiffies. */
+#define SIM_CS_UNMAP_WAIT	(5 * HZ)
 /* How often user memory may vanish between two looks at it. */
 #define SIM_CS_MAX_TRIES	8
 
@@ -58,6 +61,7 @@ struct sim_fence {
  * @user: where the number goes when the job is done
  * @seq: the number
  * @done: callback that writes it
+ * @cleanup: frees the job
  */
 struct sim_cs_job {
 	struct sim_job job;
@@ -66,6 +70,7 @@ struct sim_cs_job {
 	u64 *user;
 	u64 seq;
 	struct dma_fence_cb done;
+	struct work_struct cleanup;
 };
 
 /* A chunk as copied from the user. */
@@ -102,6 +107,9 @@ struct sim_cs {
 	u32 n_out;
 	struct drm_syncobj **out;
 };
+
+/* Frees jobs. */
+static struct workqueue_struct *sim_cs_cleanup;
 
 static const char *sim_fence_driver_name(struct dma_fence *fence)
 {
@@ -141,20 +149,51 @@ static struct dma_fence *sim_fence_create(u32 ring, const void *owner)
 	return &fence->base;
 }
 
-/* Jobs of one ring run in order; those of one VM are its own business. */
-static bool sim_fence_orders(struct dma_fence *fence, u32 ring,
-			     const void *owner)
-{
-	struct sim_fence *f = container_of(fence, struct sim_fence, base);
-
-	return fence->ops == &sim_fence_ops &&
-	       (f->ring == ring || f->owner == owner);
-}
-
 static bool sim_fence_on_ring(struct dma_fence *fence, u32 ring)
 {
 	return fence->ops == &sim_fence_ops &&
 	       container_of(fence, struct sim_fence, base)->ring == ring;
+}
+
+static bool sim_fence_owned(struct dma_fence *fence, struct sim_vm *vm)
+{
+	return fence->ops == &sim_fence_ops &&
+	       container_of(fence, struct sim_fence, base)->owner == vm;
+}
+
+/**
+ * sim_bo_wait_own() - wait for a file's own jobs on a buffer
+ * @bo: the buffer
+ * @vm: the file's VM
+ *
+ * Before its mapping is taken away from under them: hardware does so in their
+ * turn. A job that takes longer than SIM_CS_UNMAP_WAIT is not waited for, and
+ * nor is any other then, until the file's next submission.
+ *
+ * Context: sleeps.
+ * Return: 0, or -ERESTARTSYS.
+ */
+int sim_bo_wait_own(struct sim_bo *bo, struct sim_vm *vm)
+{
+	long left = SIM_CS_UNMAP_WAIT;
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+
+	/* who exits can't care any more; who has waited in vain need not again */
+	if (READ_ONCE(vm->overdue) || (current->flags & PF_EXITING))
+		return 0;
+	dma_resv_iter_begin(&cursor, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_for_each_fence_unlocked(&cursor, fence) {
+		if (!sim_fence_owned(fence, vm))
+			continue;
+		left = dma_fence_wait_timeout(fence, true, left);
+		if (left <= 0)
+			break;
+	}
+	dma_resv_iter_end(&cursor);
+	if (!left)
+		WRITE_ONCE(vm->overdue, true);
+	return left < 0 ? left : 0;
 }
 
 /* The number of a submission, where the program polls for it. */
@@ -162,19 +201,34 @@ static void sim_cs_job_done(struct dma_fence *fence, struct dma_fence_cb *cb)
 {
 	struct sim_cs_job *job = container_of(cb, struct sim_cs_job, done);
 
+	/* pairs with the program's load: the job's writes come first */
 	smp_store_release(job->user, job->seq);
 }
 
-static void sim_cs_job_release(struct sim_job *base)
+static void sim_cs_job_free(struct sim_cs_job *job)
 {
-	struct sim_cs_job *job = container_of(base, struct sim_cs_job, job);
-
-	dma_fence_put(job->job.fence);
-	sim_vm_put(job->job.vm);
 	sim_bo_list_put(job->list);
 	if (job->user_bo)
 		sim_bo_put(job->user_bo);
+	sim_vm_put(job->job.vm);
+	dma_fence_put(job->job.fence);
 	kfree(job);
+}
+
+static void sim_cs_job_cleanup(struct work_struct *work)
+{
+	sim_cs_job_free(container_of(work, struct sim_cs_job, cleanup));
+}
+
+/*
+ * Called by the engine, which must not free the buffers itself: freeing a
+ * userptr waits for the MMU notifiers of its mm, and these may just be waiting
+ * for the engine to give up a queue.
+ */
+static void sim_cs_job_release(struct sim_job *base)
+{
+	queue_work(sim_cs_cleanup,
+		   &container_of(base, struct sim_cs_job, job)->cleanup);
 }
 
 static struct sim_cs_job *sim_cs_job_create(struct sim_cs *cs)
@@ -190,6 +244,7 @@ static struct sim_cs_job *sim_cs_job_create(struct sim_cs *cs)
 		kfree(job);
 		return NULL;
 	}
+	INIT_WORK(&job->cleanup, sim_cs_job_cleanup);
 	INIT_LIST_HEAD(&job->job.node);
 	job->job.vm = sim_vm_get(vm);
 	job->job.ib_va = cs->ib->va_start;
@@ -428,8 +483,9 @@ static struct dma_fence *sim_cs_blocker(struct sim_cs *cs, struct sim_bo *bo)
 
 	dma_resv_iter_begin(&cursor, bo->base.resv, DMA_RESV_USAGE_READ);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		if (!sim_fence_orders(fence, cs->ib->ring,
-				      sim_file_vm(cs->file)) &&
+		/* jobs of one ring run in order, one VM's see to themselves */
+		if (!sim_fence_on_ring(fence, cs->ib->ring) &&
+		    !sim_fence_owned(fence, sim_file_vm(cs->file)) &&
 		    !dma_fence_is_signaled(fence)) {
 			found = dma_fence_get(fence);
 			break;
@@ -528,10 +584,11 @@ static int sim_cs_try(struct sim_cs *cs, u64 *seq)
 	if (ret) {
 		dma_fence_set_error(job->job.fence, -ECANCELED);
 		dma_fence_signal(job->job.fence);
-		sim_cs_job_release(&job->job);
+		sim_cs_job_free(job);
 		return ret;
 	}
 
+	WRITE_ONCE(job->job.vm->overdue, false);
 	/* nothing fails from here on; the engine may free the job at once */
 	fence = dma_fence_get(job->job.fence);
 	job->seq = sim_ctx_publish(cs->ctx, ring, fence);
@@ -628,4 +685,26 @@ int sim_ioctl_cs(struct drm_device *dev, void *data, struct drm_file *file)
 	memset(args, 0, sizeof(*args));
 	args->out.handle = seq;
 	return 0;
+}
+
+/**
+ * sim_cs_init() - before the first GPU
+ *
+ * Context: sleeps.
+ * Return: 0 or -ENOMEM.
+ */
+int sim_cs_init(void)
+{
+	sim_cs_cleanup = alloc_workqueue("amdgpu_sim", WQ_UNBOUND, 0);
+	return sim_cs_cleanup ? 0 : -ENOMEM;
+}
+
+/**
+ * sim_cs_exit() - after the last GPU; waits for jobs to be freed
+ *
+ * Context: sleeps.
+ */
+void sim_cs_exit(void)
+{
+	destroy_workqueue(sim_cs_cleanup);
 }

@@ -302,6 +302,7 @@ int sim_ioctl_wait_cs(struct drm_device *dev, void *data,
 		      struct drm_file *file)
 {
 	union drm_amdgpu_wait_cs *args = data;
+	long timeout = sim_timeout_jiffies(args->in.timeout);
 	struct dma_fence *fence;
 	long left = 1;
 	int ret;
@@ -312,8 +313,7 @@ int sim_ioctl_wait_cs(struct drm_device *dev, void *data,
 	if (ret)
 		return ret;
 	if (fence) {
-		left = dma_fence_wait_timeout(fence, true,
-				sim_timeout_jiffies(args->in.timeout));
+		left = dma_fence_wait_timeout(fence, true, timeout);
 		if (left > 0)
 			ret = fence->error;
 		dma_fence_put(fence);
@@ -478,6 +478,7 @@ int sim_ioctl_fence_to_handle(struct drm_device *dev, void *data,
 	union drm_amdgpu_fence_to_handle *args = data;
 	struct drm_amdgpu_fence in = args->in.fence;
 	u32 what = args->in.what;
+	bool as_fd = what == AMDGPU_FENCE_TO_HANDLE_GET_SYNCOBJ_FD;
 	struct dma_fence *fence;
 	int ret;
 
@@ -492,9 +493,7 @@ int sim_ioctl_fence_to_handle(struct drm_device *dev, void *data,
 	if (what == AMDGPU_FENCE_TO_HANDLE_GET_SYNC_FILE_FD)
 		ret = sim_fence_sync_file(fence, &args->out.handle);
 	else
-		ret = sim_fence_syncobj(file, fence,
-			what == AMDGPU_FENCE_TO_HANDLE_GET_SYNCOBJ_FD,
-			&args->out.handle);
+		ret = sim_fence_syncobj(file, fence, as_fd, &args->out.handle);
 	dma_fence_put(fence);
 	return ret;
 }

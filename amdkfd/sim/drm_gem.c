@@ -360,12 +360,14 @@ static int sim_gem_va_map(struct sim_vm *vm, struct sim_bo *bo,
  * @file: the caller's
  *
  * Changes are in effect when it returns. UNMAP goes by the start address
- * alone; mappings that the driver made can't be touched.
+ * alone, and lets the file's jobs on the buffer finish first; CLEAR and REPLACE
+ * do not wait. Mappings that the driver made can't be touched.
  *
  * Context: sleeps.
  * Return: 0; -EINVAL for an unknown operation or flag, or a range that is not
  * aligned, not addressable, not inside the buffer or not free; -ENOENT for no
- * such handle or mapping; -ENOSPC for too many mappings; -ENOMEM.
+ * such handle or mapping; -ENOSPC for too many mappings; -ENOMEM;
+ * -ERESTARTSYS.
  */
 int sim_ioctl_gem_va(struct drm_device *dev, void *data, struct drm_file *file)
 {
@@ -390,10 +392,13 @@ int sim_ioctl_gem_va(struct drm_device *dev, void *data, struct drm_file *file)
 	bo = sim_bo_lookup(file, args->handle);
 	if (!bo)
 		return -ENOENT;
-	if (args->operation == AMDGPU_VA_OP_UNMAP)
-		ret = sim_vm_unmap(vm, bo, args->va_address, 0);
-	else
+	if (args->operation == AMDGPU_VA_OP_UNMAP) {
+		ret = sim_bo_wait_own(bo, vm);
+		if (!ret)
+			ret = sim_vm_unmap(vm, bo, args->va_address, 0);
+	} else {
 		ret = sim_gem_va_map(vm, bo, args);
+	}
 	sim_bo_put(bo);
 	return ret;
 }

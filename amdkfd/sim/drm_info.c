@@ -44,11 +44,17 @@ struct sim_answer {
 	} data;
 };
 
-#define SIM_ANSWER(a, field, value)				\
-	do {							\
-		(a)->data.field = (value);			\
-		(a)->size = sizeof((a)->data.field);		\
-	} while (0)
+static void sim_answer32(struct sim_answer *a, u32 value)
+{
+	a->data.value32 = value;
+	a->size = sizeof(value);
+}
+
+static void sim_answer64(struct sim_answer *a, u64 value)
+{
+	a->data.value64 = value;
+	a->size = sizeof(value);
+}
 
 static int sim_info_hw_ip(const struct drm_amdgpu_info *in,
 			  struct sim_answer *a)
@@ -75,7 +81,7 @@ static int sim_info_hw_ip_count(const struct drm_amdgpu_info *in,
 {
 	if (in->query_hw_ip.type >= AMDGPU_HW_IP_NUM)
 		return -EINVAL;
-	SIM_ANSWER(a, value32, in->query_hw_ip.type == AMDGPU_HW_IP_DMA);
+	sim_answer32(a, in->query_hw_ip.type == AMDGPU_HW_IP_DMA);
 	return 0;
 }
 
@@ -167,7 +173,7 @@ static int sim_info_mmr(const struct drm_amdgpu_info *in, struct sim_answer *a)
 	if (in->read_mmr_reg.dword_offset != SIM_REG_GB_ADDR_CONFIG ||
 	    in->read_mmr_reg.count != 1)
 		return -EINVAL;
-	SIM_ANSWER(a, value32, SIM_GB_ADDR_CONFIG);
+	sim_answer32(a, SIM_GB_ADDR_CONFIG);
 	return 0;
 }
 
@@ -177,32 +183,32 @@ static int sim_info_answer(struct sim_gpu *gpu,
 {
 	switch (in->query) {
 	case AMDGPU_INFO_ACCEL_WORKING:
-		SIM_ANSWER(a, value32, 1);
+		sim_answer32(a, 1);
 		return 0;
 	case AMDGPU_INFO_HW_IP_INFO:
 		return sim_info_hw_ip(in, a);
 	case AMDGPU_INFO_HW_IP_COUNT:
 		return sim_info_hw_ip_count(in, a);
 	case AMDGPU_INFO_TIMESTAMP:
-		SIM_ANSWER(a, value64, sim_gpu_clock());
+		sim_answer64(a, sim_gpu_clock());
 		return 0;
 	case AMDGPU_INFO_FW_VERSION:
 		return sim_info_fw(in, a);
 	case AMDGPU_INFO_VRAM_USAGE:
 	case AMDGPU_INFO_VIS_VRAM_USAGE:
-		SIM_ANSWER(a, value64, atomic64_read(&gpu->vram_used));
+		sim_answer64(a, atomic64_read(&gpu->vram_used));
 		return 0;
 	case AMDGPU_INFO_GTT_USAGE:
-		SIM_ANSWER(a, value64, atomic64_read(&gpu->gtt_used));
+		sim_answer64(a, atomic64_read(&gpu->gtt_used));
 		return 0;
 	case AMDGPU_INFO_NUM_BYTES_MOVED:
 	case AMDGPU_INFO_NUM_EVICTIONS:
 	case AMDGPU_INFO_NUM_VRAM_CPU_PAGE_FAULTS:
 		/* memory never moves */
-		SIM_ANSWER(a, value64, 0);
+		sim_answer64(a, 0);
 		return 0;
 	case AMDGPU_INFO_VRAM_LOST_COUNTER:
-		SIM_ANSWER(a, value32, 0);
+		sim_answer32(a, 0);
 		return 0;
 	case AMDGPU_INFO_GDS_CONFIG:
 		/* there is none: all zeros */

@@ -216,8 +216,9 @@ struct sim_exec {
  * @job_blocked_until: ns
  * @job_deadline: when it is given up, ns
  * @dead: takes no more work
- * @poll: pause between two looks at open doorbells, ns (thread)
- * @exec: what the decoders work with (thread)
+ * @poll: pause between two looks at open doorbells, ns
+ * @poll_at: when to look again, ns
+ * @exec: what the decoders work with
  *
  * @queues .. @used_slots, @jobs and @dead are protected by @lock; @job_regs ..
  * @job_deadline and what follows @dead are the thread's.
@@ -240,6 +241,7 @@ struct sim_engine {
 	u64 job_deadline;
 	bool dead;
 	u64 poll;
+	u64 poll_at;
 	struct sim_exec exec;
 };
 
@@ -268,13 +270,14 @@ struct sim_doorbell {
 	void *mmio;
 };
 
-/* Values of sim_faults.hang other than a doorbell offset. */
+/* What sim_gpu_set_hang() takes besides a doorbell offset. */
 #define SIM_HANG_NEXT	(-1)
 #define SIM_HANG_NONE	(-2)
 
 /**
  * struct sim_faults - fault injection knobs
- * @hang: byte offset of the doorbell of the queues that hang, or SIM_HANG_*
+ * @hang: SIM_HANG_NEXT: the next queue that would run something hangs; else
+ *	SIM_HANG_NONE
  * @fail_preempt: preemptions fail at once with ETIME
  * @delay_nth: every nth packet is delayed; 0: none
  * @delay_ms: by so much
@@ -308,7 +311,7 @@ static inline u64 sim_gpu_clock(void)
 void sim_engine_kick(struct sim_engine *e);
 void sim_gpu_look(struct sim_gpu *gpu);
 void sim_gpu_lose_queues(struct sim_gpu *gpu);
-void sim_gpu_update_hangs(struct sim_gpu *gpu);
+int sim_gpu_set_hang(struct sim_gpu *gpu, int hang);
 void sim_exec_begin(struct sim_exec *x, struct sim_vm *vm,
 		    struct sim_regs *regs, struct kfd_gpu_queue *queue,
 		    u32 pasid);

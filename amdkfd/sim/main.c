@@ -172,6 +172,7 @@ static int __init sim_init(void)
 {
 	struct sim_gpu *gpu;
 	u32 i;
+	int ret;
 
 	if (!num_gpus || num_gpus > SIM_MAX_GPUS) {
 		pr_err("%s: num_gpus is %u, must be 1 to %u\n", KBUILD_MODNAME,
@@ -184,10 +185,14 @@ static int __init sim_init(void)
 		return -EINVAL;
 	}
 
+	ret = sim_cs_init();
+	if (ret)
+		return ret;
 	for (i = 0; i < num_gpus; i++) {
 		gpu = sim_gpu_create(i);
 		if (IS_ERR(gpu)) {
 			sim_destroy_all();
+			sim_cs_exit();
 			return PTR_ERR(gpu);
 		}
 		sim_gpus[i] = gpu;
@@ -199,8 +204,7 @@ module_init(sim_init);
 static void __exit sim_exit(void)
 {
 	sim_destroy_all();
-	/* fences are freed after a grace period */
-	rcu_barrier();
+	sim_cs_exit();
 }
 module_exit(sim_exit);
 

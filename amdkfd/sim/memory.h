@@ -205,6 +205,7 @@ struct sim_vm_bo {
  * @n_mappings: their number (@lock)
  * @last: mapping found last: a hint (written without lock by readers)
  * @drm_file: its file; stays what mmap is allowed through
+ * @overdue: an unmap has waited in vain for a job (written without lock)
  * @owner_lock: protects all below
  * @owner: file reference while the driver owns the VM, else NULL
  * @pasid: of the owning process; 0 without one (read without lock)
@@ -224,6 +225,7 @@ struct sim_vm {
 	u32 n_mappings;
 	struct sim_mapping *last;
 	struct drm_file *drm_file;
+	bool overdue;
 
 	struct mutex owner_lock;
 	struct file *owner;

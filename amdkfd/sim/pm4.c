@@ -313,8 +313,9 @@ enum sim_result sim_pm4_step(struct sim_exec *x)
 		r->ib = false;
 		return SIM_MORE;
 	}
-	if (sim_src_read(x, 0, &header, 1))
+	if (sim_src_read(x, 0, x->head, 1))
 		return SIM_FAULT;
+	header = x->head[0];
 	dwords = PM4_COUNT(header) + 2;
 	if (PM4_TYPE(header) == PM4_TYPE2 ||
 	    (PM4_TYPE(header) == PM4_TYPE3 && PM4_OPCODE(header) == PM4_OP_NOP &&

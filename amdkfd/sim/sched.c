@@ -311,6 +311,28 @@ static bool sim_queue_can_run(const struct kfd_gpu_queue *q)
 	return q->loaded && !q->stop && !q->hung && !q->regs.error;
 }
 
+/*
+ * Find out which write pointers are to be looked at: all after sim_gpu_look(),
+ * else, every now and then, those behind open doorbells. Also those of queues
+ * that are being stopped: that may fail.
+ */
+static void sim_engine_notice(struct sim_engine *e)
+{
+	bool look = atomic_read(&e->look) && atomic_xchg(&e->look, 0);
+	u64 now = ktime_get_ns();
+	struct kfd_gpu_queue *q;
+
+	if (!look && now < e->poll_at)
+		return;
+	e->poll_at = now + e->poll;
+	spin_lock(&e->lock);
+	list_for_each_entry(q, &e->queues, node)
+		if (q->loaded && !q->work &&
+		    (look || READ_ONCE(q->doorbell->open)))
+			q->peek = true;
+	spin_unlock(&e->lock);
+}
+
 /* The next queue to work on, marked running, or NULL. */
 static struct kfd_gpu_queue *sim_engine_pick(struct sim_engine *e, bool *peek)
 {
@@ -356,15 +378,11 @@ struct sim_rest {
 
 static void sim_engine_survey(struct sim_engine *e, struct sim_rest *rest)
 {
-	bool look = atomic_xchg(&e->look, 0);
 	u64 now = ktime_get_ns();
 	struct kfd_gpu_queue *q;
 
 	spin_lock(&e->lock);
 	list_for_each_entry(q, &e->queues, node) {
-		/* Also for one that is being stopped: that may fail. */
-		if (look && q->loaded)
-			q->peek = true;
 		if (!sim_queue_can_run(q))
 			continue;
 		if (q->work) {
@@ -382,18 +400,6 @@ static void sim_engine_survey(struct sim_engine *e, struct sim_rest *rest)
 				rest->arm = q->doorbell;
 		}
 	}
-	spin_unlock(&e->lock);
-}
-
-/* Have a look at the write pointers behind open doorbells. */
-static void sim_engine_poll(struct sim_engine *e)
-{
-	struct kfd_gpu_queue *q;
-
-	spin_lock(&e->lock);
-	list_for_each_entry(q, &e->queues, node)
-		if (q->loaded && !q->work && READ_ONCE(q->doorbell->open))
-			q->peek = true;
 	spin_unlock(&e->lock);
 }
 
@@ -425,12 +431,10 @@ static void sim_engine_idle(struct sim_engine *e)
 	if (rest.again)
 		return;
 	if (rest.poll) {
-		rest.wake = min(rest.wake, ktime_get_ns() + e->poll);
+		rest.wake = min(rest.wake, e->poll_at);
 		e->poll = min_t(u64, e->poll * 2, SIM_POLL_MAX_NS);
 	}
 	sim_engine_sleep(e, rest.wake);
-	if (rest.poll)
-		sim_engine_poll(e);
 }
 
 static int sim_engine_thread(void *arg)
@@ -439,8 +443,10 @@ static int sim_engine_thread(void *arg)
 
 	while (!kthread_should_stop()) {
 		bool busy = sim_job_turn(e), peek;
-		struct kfd_gpu_queue *q = sim_engine_pick(e, &peek);
+		struct kfd_gpu_queue *q;
 
+		sim_engine_notice(e);
+		q = sim_engine_pick(e, &peek);
 		if (q)
 			sim_queue_put(e, q, sim_queue_turn(e, q, peek));
 		else if (!busy)
@@ -498,7 +504,6 @@ int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
 int sim_queue_load(void *gpu, struct kfd_gpu_queue *q)
 {
 	struct sim_engine *e = q->engine;
-	struct sim_gpu *g = gpu;
 
 	spin_lock(&e->lock);
 	if (e->dead) {
@@ -512,8 +517,6 @@ int sim_queue_load(void *gpu, struct kfd_gpu_queue *q)
 		q->lost = false;
 		q->work = false;
 		q->peek = true;
-		q->hung = atomic_read(&g->faults->hang) ==
-			  (int)q->desc.doorbell_offset;
 		q->backoff = 0;
 		q->blocked_until = 0;
 		q->aql_start = 0;
@@ -648,28 +651,39 @@ void sim_gpu_lose_queues(struct sim_gpu *gpu)
 }
 
 /**
- * sim_gpu_update_hangs() - faults->hang has changed
+ * sim_gpu_set_hang() - fault injection: have queues hang
  * @gpu: GPU
+ * @hang: doorbell offset of those that hang from now on, until their end;
+ *	or SIM_HANG_NEXT; or SIM_HANG_NONE: none does any more
  *
  * Context: any.
+ * Return: 0; -ENOENT: no queue has that doorbell.
  */
-void sim_gpu_update_hangs(struct sim_gpu *gpu)
+int sim_gpu_set_hang(struct sim_gpu *gpu, int hang)
 {
-	int hang = atomic_read(&gpu->faults->hang);
+	int ret = hang >= 0 ? -ENOENT : 0;
 	struct kfd_gpu_queue *q;
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(gpu->engines); i++) {
+	atomic_set(&gpu->faults->hang,
+		   hang == SIM_HANG_NEXT ? SIM_HANG_NEXT : SIM_HANG_NONE);
+	for (i = 0; hang != SIM_HANG_NEXT && i < ARRAY_SIZE(gpu->engines); i++) {
 		struct sim_engine *e = gpu->engines[i];
 
 		spin_lock(&e->lock);
-		list_for_each_entry(q, &e->queues, node)
-			WRITE_ONCE(q->hung, hang >= 0 && q->loaded &&
-				   hang == (int)q->desc.doorbell_offset);
+		list_for_each_entry(q, &e->queues, node) {
+			if (hang == SIM_HANG_NONE) {
+				WRITE_ONCE(q->hung, false);
+			} else if (hang == (int)q->desc.doorbell_offset) {
+				WRITE_ONCE(q->hung, true);
+				ret = 0;
+			}
+		}
 		spin_unlock(&e->lock);
 		wake_up_all(&e->wait);
 		sim_engine_kick(e);
 	}
+	return ret;
 }
 
 static void sim_engine_free(struct sim_engine *e)

@@ -282,8 +282,9 @@ enum sim_result sim_sdma_step(struct sim_exec *x)
 		r->ib = false;
 		return SIM_MORE;
 	}
-	if (sim_src_read(x, 0, &header, 1))
+	if (sim_src_read(x, 0, x->head, 1))
 		return SIM_FAULT;
+	header = x->head[0];
 	dwords = sdma_head_dwords(header);
 	if (!dwords)
 		return SIM_BAD;
