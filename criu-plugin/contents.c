@@ -54,7 +54,7 @@ struct run {
 	struct contents_job *job;
 	bool load;
 	uint64_t *first_window;		/* per buffer, and the total at the end */
-	_Atomic uint64_t next_window;
+	atomic_ullong next_window;
 	atomic_bool stop;
 	pthread_mutex_t lock;
 };
@@ -332,15 +332,18 @@ static void do_window(struct worker *w, unsigned int index, uint64_t start)
 	uint64_t left = obj->size - start;
 	size_t len = left < CONTENTS_WINDOW ? left : CONTENTS_WINDOW;
 	int prot = w->run->load ? PROT_READ | PROT_WRITE : PROT_READ;
+	/* What lies before the window is mapped along, but not touched. */
+	uint64_t skip = obj->from_start ? start : 0;
 	char *map;
 
-	map = mmap(NULL, len, prot, MAP_SHARED, obj->fd, obj->fd_offset + start);
+	map = mmap(NULL, skip + len, prot, MAP_SHARED, obj->fd,
+		   obj->fd_offset + start - skip);
 	if (map == MAP_FAILED) {
 		fault(w->run, CONTENTS_MAP, errno, index, start);
 		return;
 	}
-	do_chunks(w, index, start, map, len);
-	munmap(map, len);
+	do_chunks(w, index, start, map + skip, len);
+	munmap(map, skip + len);
 }
 
 static void work(struct worker *w)

@@ -53,12 +53,15 @@ static inline uint64_t contents_nr_chunks(uint64_t size)
  * @fd: file to map it through
  * @fd_offset: mmap offset in bytes of the buffer's first byte
  * @size: in bytes, a multiple of CONTENTS_PAGE
+ * @from_start: the file can only be mapped from @fd_offset on, not from within
+ *	the buffer: so it is with DRM's render nodes
  * @recs: contents_nr_chunks(@size) records; save fills them, load reads them
  */
 struct contents_obj {
 	int fd;
 	uint64_t fd_offset;
 	uint64_t size;
+	bool from_start;
 	struct chunk_rec *recs;
 };
 

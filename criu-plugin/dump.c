@@ -104,13 +104,13 @@ static const char *op_hint(int err)
 	case -EPERM:
 		return " (criu needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN)";
 	case -EBADF:
-		return " (the file was opened by a process that criu does not trace: dump that one as well)";
+		return " (another process, which criu does not trace, opened the file)";
 	case -ENOTTY:
 		return " (the KFD driver is too old for checkpoints: 1.8 is needed)";
 	case -EBUSY:
 		return " (it was restored and not resumed)";
 	case -EOPNOTSUPP:
-		return " (it shares a buffer with another process: close the import before the dump)";
+		return " (it shares a buffer with another process: free the import first)";
 	case -ETIME:
 		return " (a queue did not stop in time: try again when the GPU is less busy)";
 	default:
@@ -296,6 +296,7 @@ static int find_mapping(const struct dumped *d, const struct snapshot *s, uint32
 	}
 	obj->fd = *borrowed;
 	obj->fd_offset = bo->offset;
+	obj->from_start = true;
 	return 0;
 }
 
@@ -669,7 +670,8 @@ int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr)
 	}
 	free(holders.list);
 	if (ret) {
-		pr_err("file %#x of renderD%u cannot be dumped: %s\n", id, minor_nr, strerror(-ret));
+		pr_err("file %#x of renderD%u cannot be dumped: %s\n", id, minor_nr,
+		       strerror(-ret));
 		image_remove(dir, id);
 	}
 	return ret;

@@ -363,7 +363,7 @@ static int read_message(int dir, enum image_kind kind, unsigned int id,
 	return 0;
 }
 
-static int check_gpus(const char *name, KfdGpu *const *gpus, size_t nr)
+static int check_gpus(const char *name, struct KfdGpu **gpus, size_t nr)
 {
 	size_t i, j;
 

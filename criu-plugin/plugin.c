@@ -52,6 +52,7 @@ static int kfd_plugin_dump_file(int fd, int id)
 		return -ENOTSUP;
 	}
 }
+
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
 
 static int kfd_plugin_restore_file(int id)
@@ -60,6 +61,7 @@ static int kfd_plugin_restore_file(int id)
 
 	return fd >= 0 || fd == -ENOTSUP ? fd : -1;
 }
+
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_EXT_FILE, kfd_plugin_restore_file)
 
 static int kfd_plugin_handle_vma(int fd, const struct stat *st)
@@ -76,6 +78,7 @@ static int kfd_plugin_handle_vma(int fd, const struct stat *st)
 		return -ENOTSUP;
 	}
 }
+
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA, kfd_plugin_handle_vma)
 
 static int kfd_plugin_update_vma(const char *path, const uint64_t addr,
@@ -83,6 +86,7 @@ static int kfd_plugin_update_vma(const char *path, const uint64_t addr,
 {
 	return restore_vma(criu_get_image_dir(), path, addr, old_offset, new_offset, fd);
 }
+
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__UPDATE_VMA_MAP, kfd_plugin_update_vma)
 
 static int kfd_plugin_resume(int pid)
@@ -91,4 +95,5 @@ static int kfd_plugin_resume(int pid)
 
 	return !ret || ret == -ENOTSUP ? ret : -1;
 }
+
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESUME_DEVICES_LATE, kfd_plugin_resume)

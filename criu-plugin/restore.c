@@ -45,7 +45,7 @@ static const char *op_hint(int err)
 	case -ENOTTY:
 		return " (the KFD driver is too old for checkpoints: 1.8 is needed)";
 	case -EINVAL:
-		return " (the driver finds the image damaged, or it does not fit this machine's GPUs: see the kernel's debug messages of amdkfd)";
+		return " (the image is damaged or does not fit: see amdkfd's debug messages)";
 	case -E2BIG:
 		return " (the image was made by a newer driver: update this one)";
 	case -ENOMEM:
@@ -184,10 +184,7 @@ static size_t slot_of_bo(const struct target *t, uint32_t i)
 	return 0;	/* the image's validation has excluded this */
 }
 
-/*
- * By dmabuf, where any window of a BO can be mapped, or else through the render
- * node, where DRM finds a BO only by the offset that it starts at.
- */
+/* By dmabuf, or else through the render node as the process will do it. */
 static void find_mapping(const struct restore_state *st, const struct target *t,
 			 uint32_t i, struct contents_obj *obj)
 {
@@ -204,6 +201,7 @@ static void find_mapping(const struct restore_state *st, const struct target *t,
 	}
 	obj->fd = st->slots[slot_of_bo(t, i)].drm_fd;
 	obj->fd_offset = t->bos[i].restored_offset;
+	obj->from_start = true;
 }
 
 /*

@@ -78,7 +78,7 @@ struct restore_state {
 	pid_t pid;
 	struct file_rec *files;
 	size_t nr_files;
-	KfdGpu *const *saved;
+	struct KfdGpu **saved;
 	size_t nr_saved;
 	struct gpu_list now;
 	size_t *map;

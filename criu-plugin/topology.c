@@ -289,7 +289,7 @@ void topology_free(struct gpu_list *list)
  *
  * Return: an entry of @gpus, or NULL.
  */
-KfdGpu *topology_by_minor(KfdGpu *const *gpus, size_t nr, unsigned int minor_nr)
+KfdGpu *topology_by_minor(KfdGpu **gpus, size_t nr, unsigned int minor_nr)
 {
 	size_t i;
 
@@ -307,7 +307,7 @@ KfdGpu *topology_by_minor(KfdGpu *const *gpus, size_t nr, unsigned int minor_nr)
  *
  * Return: an entry of @gpus, or NULL.
  */
-KfdGpu *topology_by_id(KfdGpu *const *gpus, size_t nr, unsigned int gpu_id)
+KfdGpu *topology_by_id(KfdGpu **gpus, size_t nr, unsigned int gpu_id)
 {
 	size_t i;
 
@@ -352,8 +352,8 @@ static int preference(const KfdGpu *saved, const KfdGpu *now)
 }
 
 struct matching {
-	KfdGpu *const *saved;
-	KfdGpu *const *now;
+	KfdGpu **saved;
+	KfdGpu **now;
 	size_t nr_now;
 	size_t *user;		/* per entry of now: the entry of saved, NO_MATCH */
 	bool *seen;
@@ -382,16 +382,16 @@ static bool assign(struct matching *m, size_t i)
 }
 
 /* What every GPU lacks for saved GPU @gpu. */
-static void explain(const KfdGpu *gpu, KfdGpu *const *now, size_t nr_now,
+static void explain(const KfdGpu *gpu, KfdGpu **now, size_t nr_now,
 		    char *why, size_t size)
 {
 	size_t len, j;
 	char one[128];
 
-	len = snprintf(why, size, "no GPU here can stand in for GPU %u of the image "
-		       "(gfx_target_version %" PRIu64 ", device 0x%" PRIx64 ")",
-		       gpu->gpu_id, property(gpu, "gfx_target_version"),
-		       property(gpu, "device_id"));
+	len = snprintf(why, size,
+		       "no GPU here can stand in for GPU %u of the image (gfx_target_version %ju, device 0x%jx)",
+		       gpu->gpu_id, (uintmax_t)property(gpu, "gfx_target_version"),
+		       (uintmax_t)property(gpu, "device_id"));
 	if (!nr_now && len < size)
 		snprintf(why + len, size - len, ": there is no GPU");
 	for (j = 0; j < nr_now && len < size; j++) {
@@ -415,7 +415,7 @@ static void explain(const KfdGpu *gpu, KfdGpu *const *now, size_t nr_now,
  *
  * Return: 0, -ENODEV when there is no match, -ENOMEM.
  */
-int topology_match(KfdGpu *const *saved, size_t nr_saved, KfdGpu *const *now,
+int topology_match(KfdGpu **saved, size_t nr_saved, KfdGpu **now,
 		   size_t nr_now, size_t *map, char *why, size_t why_size)
 {
 	struct matching m = { .saved = saved, .now = now, .nr_now = nr_now };

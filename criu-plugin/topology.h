@@ -22,9 +22,9 @@ struct gpu_list {
 
 int topology_read(const char *root, struct gpu_list *out);
 void topology_free(struct gpu_list *list);
-KfdGpu *topology_by_minor(KfdGpu *const *gpus, size_t nr, unsigned int minor_nr);
-KfdGpu *topology_by_id(KfdGpu *const *gpus, size_t nr, unsigned int gpu_id);
-int topology_match(KfdGpu *const *saved, size_t nr_saved, KfdGpu *const *now,
+KfdGpu *topology_by_minor(KfdGpu **gpus, size_t nr, unsigned int minor_nr);
+KfdGpu *topology_by_id(KfdGpu **gpus, size_t nr, unsigned int gpu_id);
+int topology_match(KfdGpu **saved, size_t nr_saved, KfdGpu **now,
 		   size_t nr_now, size_t *map, char *why, size_t why_size);
 
 #endif

@@ -25,7 +25,7 @@ static double now(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec * 1e-9;
+	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 static double rate(size_t size, double start)
@@ -99,7 +99,7 @@ static int bench(size_t size, const char *dir, unsigned int part, const char *na
 	if (contents_load(&job))
 		return 1;
 	load = rate(size, t);
-	printf("%-8s memcpy %6.0f  memcpy new %6.0f  save %6.0f  load %6.0f MB/s  save/memcpy %.2f\n",
+	printf("%-5s memcpy %6.0f  memcpy new %6.0f  save %6.0f  load %6.0f MB/s  ratio %.2f\n",
 	       name, again, fresh, save, load, save / again);
 	for (i = 0; i < job.nr_files; i++)
 		close(files[i]);

@@ -3,8 +3,9 @@
  * A machine and a driver that exist only for the tests.
  *
  * Stands in for sys.c. Device files are memfds: one of /dev/kfd is empty, one
- * of a render node is where RESTORE puts the buffers, so that what was loaded
- * is found by mapping it as the process would. A file is known by its inode.
+ * of a render node is where RESTORE puts the buffers if it gives no dmabuf, so
+ * that what was loaded is found by mapping it as the process would. A file is
+ * known by its inode.
  */
 #define _GNU_SOURCE
 #include "fake_sys.h"
@@ -26,6 +27,7 @@
 #define RENDER_SIZE		(1ULL << 30)
 #define RESTORED_BASE		(64ULL << 20)
 #define KEEP_BASE		512
+#define OWN_BASE		800	/* fds of the stand-in itself */
 #define PRIV_SIZE		333
 #define NUM_OBJECTS		5
 
@@ -86,9 +88,10 @@ unsigned int fake_open_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	unsigned int n = 0;
+	struct dirent *de;
 
-	while (readdir(d))
-		n++;
+	while ((de = readdir(d)))
+		n += atoi(de->d_name) < OWN_BASE;
 	closedir(d);
 	return n - 3;	/* ".", ".." and the directory */
 }
@@ -277,8 +280,11 @@ static int restore(const struct kfd_ioctl_criu_args *args)
 		if (bos[i].alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL)
 			bos[i].restored_offset = 3ULL << 62 | (uint64_t)fake.gpu_id[0] << 46;
 		bos[i].dmabuf_fd = KFD_INVALID_FD;
-		if (fake.memory[i] >= 0)
+		if (fake.memory[i] >= 0 && !fake.no_dmabuf) {
 			bos[i].dmabuf_fd = memfd_create("dmabuf", MFD_CLOEXEC);
+			CHECK(!ftruncate(bos[i].dmabuf_fd, bos[i].size));
+			fake.filled[i] = fcntl(bos[i].dmabuf_fd, F_DUPFD_CLOEXEC, OWN_BASE);
+		}
 		fake.restored[i] = bos[i];
 	}
 	return 0;

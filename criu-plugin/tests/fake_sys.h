@@ -21,7 +21,7 @@
  * @nr_bos: buffers of the dumped process
  * @bos: as CHECKPOINT gives them, dmabuf_fd excepted
  * @memory: a memfd with the contents of each buffer
- * @no_dmabuf: CHECKPOINT gives no dmabuf
+ * @no_dmabuf: CHECKPOINT and RESTORE give no dmabuf
  * @pid: of the process, as PROCESS_INFO gives it and as the restored one has it
  * @real_pid: of the process as seen by criu
  * @holder_fd: number of each file in the process, by the file's inode
@@ -29,6 +29,7 @@
  * @paused: PROCESS_INFO less UNPAUSE
  * @calls: per op
  * @restored: buffers as RESTORE got them
+ * @filled: the dmabufs that RESTORE gave
  * @devices: device buckets as RESTORE got them
  * @drm_ino: inodes of the drm_fds in them
  * @resumed: pid of the last RESUME
@@ -50,6 +51,7 @@ struct fake_machine {
 	int paused;
 	unsigned int calls[8];
 	struct kfd_criu_bo_bucket restored[FAKE_MAX_BOS];
+	int filled[FAKE_MAX_BOS];
 	struct kfd_criu_device_bucket devices[FAKE_MAX_GPUS];
 	uint64_t drm_ino[FAKE_MAX_GPUS];
 	int resumed;

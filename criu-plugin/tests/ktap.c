@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "ktap.h"
 
+#include <criu/criu-plugin.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -15,8 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int criu_get_image_dir(void);
-void print_on_level(unsigned int level, const char *format, ...);
+#include "log.h"
 
 char ktap_log[65536];
 char ktap_dir[64];
@@ -27,7 +27,6 @@ int criu_get_image_dir(void)
 	return ktap_dirfd;
 }
 
-__attribute__((format(printf, 2, 3)))
 void print_on_level(unsigned int level, const char *format, ...)
 {
 	size_t len = strlen(ktap_log);

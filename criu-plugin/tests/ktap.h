@@ -33,10 +33,4 @@ int ktap_main(const struct ktap_test *tests, size_t nr);
 			ktap_fail(__FILE__, __LINE__, #x); \
 	} while (0)
 
-#define KTAP_MAIN(tests)				\
-	int main(void)					\
-	{						\
-		return ktap_main(tests, sizeof(tests) / sizeof((tests)[0])); \
-	}
-
 #endif

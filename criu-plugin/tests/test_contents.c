@@ -126,7 +126,6 @@ static void test_round_trip(void)
 
 		for (i = 0; i < 8; i++) {
 			s.objs[i] = new_obj(sizes[i]);
-			s.objs[i].fd_offset = 0;
 			fill(s.objs[i].fd, sizes[i], i, 2 * (i + 1));
 		}
 		prepare(&s, 8, threads);
@@ -150,6 +149,19 @@ static void test_offset(void)
 	CHECK(!contents_load(&s.job));
 	CHECK(lseek(back, 0, SEEK_DATA) == 2 * (off_t)MIB);
 	CHECK(lseek(back, 2 * MIB, SEEK_HOLE) == 3 * (off_t)MIB);
+}
+
+/* A file that can be mapped from the start of the buffer only. */
+static void test_from_start(void)
+{
+	struct setup s;
+
+	s.objs[0] = new_obj(20 * MIB);
+	s.objs[0].from_start = true;
+	fill(s.objs[0].fd, 20 * MIB, 1, 16);
+	prepare(&s, 1, 2);
+	CHECK(!contents_save(&s.job));
+	load_and_compare(&s);
 }
 
 /* Zero pages are not stored, and are zero afterwards. */
@@ -380,6 +392,7 @@ static void test_memory(void)
 static const struct ktap_test tests[] = {
 	{ "round_trip", test_round_trip },
 	{ "offset", test_offset },
+	{ "from_start", test_from_start },
 	{ "zero", test_zero },
 	{ "one_byte", test_one_byte },
 	{ "runs", test_runs },
@@ -395,4 +408,7 @@ static const struct ktap_test tests[] = {
 	{ "memory", test_memory },
 };
 
-KTAP_MAIN(tests)
+int main(void)
+{
+	return ktap_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

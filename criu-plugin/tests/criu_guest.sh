@@ -1,0 +1,231 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Dump and restore programs that use GPUs, and some that do not, with the
+# distribution's criu. Runs as root in the guest, in the top directory; prints KTAP.
+#
+#	vm/run --kernel 6.1 --mem 2G --timeout 600 -- criu-plugin/tests/criu_guest.sh
+
+set -u
+# shellcheck source=demo/guest_lib.sh
+. demo/guest_lib.sh
+
+user=$PWD/build/criu-plugin/tests/gpu_user
+dir=/tmp/criu-guest
+n=0
+failed=0
+rm -rf $dir
+mkdir -p $dir
+
+# result NAME: of the test whose messages are in $dir/why
+result()
+{
+	n=$((n + 1))
+	if [ -s $dir/why ]; then
+		sed 's/^/# /' $dir/why
+		echo "not ok $n $1"
+		failed=1
+	else
+		echo "ok $n $1"
+	fi
+}
+
+why()
+{
+	echo "$*" >> $dir/why
+}
+
+# lines TEXT: how often it stands alone in the program's result
+lines()
+{
+	grep -cx "$1" $dir/result 2>/dev/null
+}
+
+# await COUNT TEXT
+await()
+{
+	local i
+
+	for ((i = 0; i < 300; i++)); do
+		[ "$(lines "$2")" -ge "$1" ] && return 0
+		sleep 0.1
+	done
+	why "waited in vain for $1 times $2: $(cat $dir/result 2>/dev/null)"
+	return 1
+}
+
+# start MODE COUNT: the program, until COUNT processes of it are ready; sets PID
+start()
+{
+	rm -rf $dir/img $dir/result $dir/why
+	mkdir $dir/img
+	: > $dir/why
+	setsid "$user" "$1" $dir/result < /dev/null > /dev/null 2>&1 &
+	PID=$!
+	await "$2" ready
+}
+
+run_criu()
+{
+	local what=$1
+
+	shift
+	criu "$what" "$@" -D $dir/img -o "$what.log" -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 && return 0
+	why "criu $what failed"
+	grep -E 'Error|Warning.*kfd_plugin' "$dir/img/$what.log" >> $dir/why
+	return 1
+}
+
+# finish: let the program check, and see that nothing of it is left
+finish()
+{
+	local want=$1 i
+
+	kill -USR1 "$PID"
+	await "$want" right
+	for ((i = 0; i < 100; i++)); do
+		kill -0 "$PID" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -9 "$PID" 2>/dev/null
+	wait "$PID" 2>/dev/null
+	for ((i = 0; i < 100; i++)); do
+		[ "$(vram_used)" -eq 0 ] && return
+		sleep 0.1
+	done
+	why "$(vram_used) bytes of VRAM still in use"
+}
+
+# round_trip NAME MODE COUNT [DUMP_OPTION...]
+round_trip()
+{
+	local name=$1 mode=$2 count=$3
+
+	shift 3
+	if start "$mode" "$count" && run_criu dump -t "$PID" "$@"; then
+		wait "$PID" 2>/dev/null
+		if run_criu restore -d; then
+			grep -h 'kfd_plugin: Error' $dir/img/*.log >> $dir/why
+			finish "$count"
+		fi
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result "$name"
+}
+
+# A dump that leaves the program running
+leave_running()
+{
+	if start bos 1 && run_criu dump -t "$PID" --leave-running; then
+		finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result leave_running
+}
+
+# Twice in a row: the second dump is of a restored process.
+again()
+{
+	local i
+
+	start bos 1
+	for ((i = 0; i < 2; i++)); do
+		rm -rf $dir/img
+		mkdir $dir/img
+		run_criu dump -t "$PID" || break
+		wait "$PID" 2>/dev/null
+		run_criu restore -d || break
+	done
+	[ $i -eq 2 ] && finish 1
+	kill -9 "$PID" 2>/dev/null
+	result again
+}
+
+# A process without a GPU: nothing opened, nothing said at info level, no image.
+no_gpu()
+{
+	: > $dir/why
+	rm -rf $dir/img
+	mkdir $dir/img
+	setsid sleep 1000 < /dev/null > /dev/null 2>&1 &
+	PID=$!
+	sleep 0.3
+	criu dump -t $PID -D $dir/img -o dump.log -v3 -L "$PLUGIN_DIR" > $dir/out 2>&1 ||
+		why "criu dump failed"
+	criu restore -d -D $dir/img -o restore.log -v3 -L "$PLUGIN_DIR" > $dir/out 2>&1 ||
+		why "criu restore failed"
+	grep -h kfd $dir/img/*.log >> $dir/why
+	find $dir/img -name 'kfd*' >> $dir/why
+	kill -9 $PID
+	result no_gpu
+}
+
+# restore_must_fail NAME MESSAGE: with what $dir/img holds
+restore_must_fail()
+{
+	criu restore -d -D $dir/img -o restore.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
+		why "the restore did not fail"
+	grep -q "kfd_plugin: Error: .*$2" $dir/img/restore.log ||
+		why "no message about $2: $(grep Error $dir/img/restore.log)"
+	kill -0 "$PID" 2>/dev/null && why "a process is left"
+	[ "$(vram_used)" -eq 0 ] || why "VRAM in use"
+	result "$1"
+	: > $dir/why
+}
+
+# flip FILE OFFSET: change one byte
+flip()
+{
+	local byte
+
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059
+	printf "\\x$(printf %02x $((byte ^ 1)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+damaged()
+{
+	local meta contents
+
+	start bos 1
+	run_criu dump -t "$PID" || why "no dump"
+	wait "$PID" 2>/dev/null
+	meta=$(ls $dir/img/kfd-process-*.img)
+	contents=$(ls $dir/img/kfd-contents-*-0.img)
+	flip "$meta" 200
+	restore_must_fail damaged_metadata "checksum mismatch"
+	flip "$meta" 200
+	flip "$contents" 100000
+	restore_must_fail damaged_contents "BO .*contents checksum mismatch at 0x"
+	flip "$contents" 100000
+	cp "$contents" $dir/copy
+	truncate -s -1 "$contents"
+	restore_must_fail truncated_contents "truncated"
+	cp $dir/copy "$contents"
+	if run_criu restore -d; then
+		finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result undamaged
+}
+
+load_modules num_gpus=2
+echo "KTAP version 1"
+echo "1..16"
+no_gpu
+round_trip bos bos 1
+round_trip idle idle 1
+round_trip unused unused 1
+round_trip twice twice 1
+round_trip child child 2
+round_trip pair pair 3
+round_trip fds fds 1
+round_trip closed closed 1
+leave_running
+again
+damaged
+: > $dir/why
+kernel_complaints >> $dir/why
+unload_modules || why "the modules cannot be unloaded"
+result unload
+exit $failed

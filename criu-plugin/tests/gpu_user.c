@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A program to be dumped and restored: it uses GPUs in the way that its first
+ * argument says, writes a line to the file that the second one names, waits
+ * for SIGUSR1, checks that everything is as it was, and writes "right" or what
+ * is wrong to that file. Through the uAPI alone.
+ *
+ *	bos	buffers in VRAM and GTT on every GPU
+ *	idle	/dev/kfd and nothing else
+ *	unused	a VM on every GPU, but no buffer
+ *	twice	as bos, with /dev/kfd and a render node opened twice, and duplicates
+ *	child	as bos in a child; the parent uses no GPU
+ *	pair	as bos in two children
+ *	fds	as bos, with many fds
+ *	closed	as bos, with the render nodes closed while mapped
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kfd_ioctl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_GPUS	4
+#define MIB		(1024 * 1024ul)
+#define NODES		"/sys/class/kfd/kfd/topology/nodes"
+#define GPU_VA		0x4000000000ul
+
+/* A buffer, and what it is full of. */
+struct bo {
+	uint32_t gpu_id;
+	uint32_t flags;
+	size_t size;
+	uint64_t seed;
+	uint64_t handle;
+	uint64_t *map;
+};
+
+struct gpu {
+	uint32_t id;
+	unsigned int minor_nr;
+	int drm;
+};
+
+static struct gpu gpus[MAX_GPUS];
+static unsigned int nr_gpus;
+static struct bo bos[4 * MAX_GPUS];
+static unsigned int nr_bos;
+static int kfd = -1;
+static const char *result_path;
+static unsigned int nr_fds;
+
+static void __attribute__((format(printf, 1, 2))) report(const char *format, ...)
+{
+	int fd = open(result_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (fd < 0 || dprintf(fd, "%s\n", text) < 0)
+		_exit(3);
+	close(fd);
+}
+
+#define REQUIRE(x)								\
+	do {									\
+		if (!(x)) {							\
+			report("line %d: %s: %s", __LINE__, #x, strerror(errno)); \
+			_exit(1);						\
+		}								\
+	} while (0)
+
+static long read_number(const char *path, const char *key)
+{
+	char line[256];
+	long value = -1;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (!key)
+			value = atol(line);
+		else if (!strncmp(line, key, strlen(key)))
+			value = atol(line + strlen(key));
+	}
+	fclose(f);
+	return value;
+}
+
+static void find_gpus(void)
+{
+	char path[128];
+	int node;
+
+	for (node = 0; node < 16 && nr_gpus < MAX_GPUS; node++) {
+		long id, minor_nr;
+
+		snprintf(path, sizeof(path), NODES "/%d/gpu_id", node);
+		id = read_number(path, NULL);
+		snprintf(path, sizeof(path), NODES "/%d/properties", node);
+		minor_nr = read_number(path, "drm_render_minor ");
+		if (id > 0 && minor_nr > 0)
+			gpus[nr_gpus++] = (struct gpu){ id, minor_nr, -1 };
+	}
+	REQUIRE(nr_gpus > 0);
+}
+
+static int open_render(const struct gpu *gpu)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/dri/renderD%u", gpu->minor_nr);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	REQUIRE(fd >= 0);
+	return fd;
+}
+
+static void acquire(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_gpus; i++) {
+		struct kfd_ioctl_acquire_vm_args args = { .gpu_id = gpus[i].id };
+
+		gpus[i].drm = open_render(&gpus[i]);
+		args.drm_fd = gpus[i].drm;
+		REQUIRE(!ioctl(kfd, AMDKFD_IOC_ACQUIRE_VM, &args));
+	}
+}
+
+/* Two thirds of the pages get data that no other page has. */
+static void fill(const struct bo *bo)
+{
+	size_t page, i;
+
+	for (page = 0; page < bo->size / 4096; page++)
+		for (i = 0; page % 3 && i < 512; i++)
+			bo->map[page * 512 + i] = (bo->seed << 40) + page * 512 + i;
+}
+
+static bool filled(const struct bo *bo)
+{
+	size_t page, i;
+
+	for (page = 0; page < bo->size / 4096; page++)
+		for (i = 0; i < 512; i++)
+			if (bo->map[page * 512 + i] !=
+			    (page % 3 ? (bo->seed << 40) + page * 512 + i : 0))
+				return false;
+	return true;
+}
+
+static void new_bo(const struct gpu *gpu, uint32_t flags, size_t size)
+{
+	static uint64_t next_va = GPU_VA;
+	struct kfd_ioctl_alloc_memory_of_gpu_args args = {
+		.va_addr = next_va, .size = size, .gpu_id = gpu->id,
+		.flags = flags | KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE |
+			 KFD_IOC_ALLOC_MEM_FLAGS_PUBLIC,
+	};
+	struct bo *bo = &bos[nr_bos];
+
+	next_va += size + MIB;
+	REQUIRE(!ioctl(kfd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args));
+	bo->gpu_id = gpu->id;
+	bo->flags = args.flags;
+	bo->size = size;
+	bo->seed = ++nr_bos;
+	bo->handle = args.handle;
+	bo->map = mmap((void *)args.va_addr, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED_NOREPLACE, gpu->drm, args.mmap_offset);
+	REQUIRE(bo->map != MAP_FAILED);
+	fill(bo);
+}
+
+static void new_bos(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_gpus; i++) {
+		new_bo(&gpus[i], KFD_IOC_ALLOC_MEM_FLAGS_VRAM, 20 * MIB);
+		new_bo(&gpus[i], KFD_IOC_ALLOC_MEM_FLAGS_VRAM, 4096);
+		new_bo(&gpus[i], KFD_IOC_ALLOC_MEM_FLAGS_GTT, MIB + 4096);
+	}
+}
+
+static unsigned int count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* What was there is there, and what is new works as well. */
+static void check(bool closed)
+{
+	unsigned int i, old = nr_bos;
+
+	for (i = 0; i < old; i++) {
+		struct kfd_ioctl_map_memory_to_gpu_args map = {
+			.handle = bos[i].handle, .n_devices = 1,
+			.device_ids_array_ptr = (uintptr_t)&bos[i].gpu_id,
+		};
+
+		if (!filled(&bos[i])) {
+			report("buffer %u is not what it was", i);
+			_exit(1);
+		}
+		fill(&bos[i]);	/* it can be written, too */
+		REQUIRE(!ioctl(kfd, AMDKFD_IOC_MAP_MEMORY_TO_GPU, &map));
+	}
+	for (i = 0; i < nr_gpus && !closed && gpus[i].drm >= 0; i++)
+		new_bo(&gpus[i], KFD_IOC_ALLOC_MEM_FLAGS_VRAM, MIB);
+	/* the driver's mapping without an fd needs one fd per node */
+	if (count_fds() != nr_fds + (closed ? nr_gpus : 0)) {
+		report("%u fds open, were %u", count_fds(), nr_fds);
+		_exit(1);
+	}
+}
+
+static void wait_signal(void)
+{
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	nr_fds = count_fds();
+	report("ready");
+	sigwait(&set, &sig);
+}
+
+static void open_kfd(void)
+{
+	kfd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+	REQUIRE(kfd >= 0);
+}
+
+static void use_bos(void)
+{
+	open_kfd();
+	acquire();
+	new_bos();
+	wait_signal();
+	check(false);
+}
+
+static void use_twice(void)
+{
+	struct kfd_ioctl_get_version_args version;
+	int again;
+
+	again = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+	open_kfd();
+	REQUIRE(again >= 0 && dup(again) >= 0 && dup(kfd) >= 0);
+	find_gpus();
+	REQUIRE(open_render(&gpus[0]) >= 0);
+	acquire();
+	REQUIRE(dup(gpus[0].drm) >= 0);
+	new_bos();
+	wait_signal();
+	check(false);
+	REQUIRE(!ioctl(again, AMDKFD_IOC_GET_VERSION, &version));
+}
+
+static void use_idle(void)
+{
+	open_kfd();
+	wait_signal();
+	nr_gpus = 0;
+	check(false);
+}
+
+static void use_unused(void)
+{
+	open_kfd();
+	acquire();
+	wait_signal();
+	check(false);
+}
+
+static void use_closed(void)
+{
+	unsigned int i;
+
+	open_kfd();
+	acquire();
+	new_bos();
+	for (i = 0; i < nr_gpus; i++)
+		close(gpus[i].drm);
+	wait_signal();
+	check(true);
+}
+
+/* Device files in between, above and below many others. */
+static void use_fds(void)
+{
+	int i, fd;
+
+	for (i = 0; i < 150; i++)
+		REQUIRE(open("/dev/null", O_RDWR | O_CLOEXEC) >= 0);
+	open_kfd();
+	for (i = 0; i < 150; i++)
+		REQUIRE(open("/dev/null", O_RDWR | O_CLOEXEC) >= 0);
+	acquire();
+	/* render nodes below, the rest is full */
+	for (i = 0; i < (int)nr_gpus; i++) {
+		fd = 10 + i;
+		REQUIRE(dup3(gpus[i].drm, fd, O_CLOEXEC) == fd);
+		close(gpus[i].drm);
+		gpus[i].drm = fd;
+	}
+	new_bos();
+	wait_signal();
+	check(false);
+}
+
+/* Children get the parent's signal passed on. */
+static void use_children(unsigned int nr)
+{
+	pid_t pids[2];
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < nr; i++) {
+		pids[i] = fork();
+		REQUIRE(pids[i] >= 0);
+		if (!pids[i]) {
+			find_gpus();
+			use_bos();
+			report("right");
+			_exit(0);
+		}
+	}
+	wait_signal();
+	for (i = 0; i < nr; i++)
+		kill(pids[i], SIGUSR1);
+	for (i = 0; i < nr; i++)
+		REQUIRE(waitpid(pids[i], &status, 0) == pids[i] && !status);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argv[1];
+
+	if (argc != 3)
+		return 2;
+	result_path = argv[2];
+	if (!strcmp(mode, "child") || !strcmp(mode, "pair")) {
+		use_children(!strcmp(mode, "pair") ? 2 : 1);
+	} else if (!strcmp(mode, "twice")) {
+		use_twice();
+	} else {
+		find_gpus();
+		if (!strcmp(mode, "bos"))
+			use_bos();
+		else if (!strcmp(mode, "idle"))
+			use_idle();
+		else if (!strcmp(mode, "unused"))
+			use_unused();
+		else if (!strcmp(mode, "closed"))
+			use_closed();
+		else if (!strcmp(mode, "fds"))
+			use_fds();
+		else
+			return 2;
+	}
+	report("right");
+	return 0;
+}
