@@ -233,7 +233,7 @@ TEST_F(aperture, nothing_works_without_a_vm)
 
 	EXPECT_ERR(ENODEV, kfd_bo_alloc(&self->k, 0, MEM_GTT, KFD_PAGE, &bo));
 	EXPECT_ERR(ENODEV, kfd_bo_alloc(&self->k, 0, MEM_VRAM, KFD_PAGE, &bo));
-	EXPECT_ERR(ESRCH, kfd_call(self->k.fd, AMDKFD_IOC_CREATE_QUEUE, &queue));
+	EXPECT_ERR_OR(ENODEV, ESRCH, kfd_call(self->k.fd, AMDKFD_IOC_CREATE_QUEUE, &queue));
 }
 
 TEST_F(aperture, memory_policy)

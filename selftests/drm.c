@@ -385,11 +385,21 @@ TEST_F(drm, import_and_info_bad_arguments)
 /* Newer plugins try these, and take EINVAL, but not ENOTTY, for a "no". */
 TEST_F(drm, unknown_gem_queries_are_EINVAL)
 {
-	uint64_t arg[8] = { 0 };
+	struct {
+		uint32_t handle, op;
+		uint64_t value;
+		uint32_t num_entries, pad;
+	} mappings = { .op = 2 };
+	uint64_t handles[2] = { 0 };
+	struct gem g = { 0 };
 
 	REQUIRE_OURS();
-	EXPECT_ERR(EINVAL, kfd_call(self->k.gpu[0].drm_fd, 0xC0106459, arg));
-	EXPECT_ERR(EINVAL, kfd_call(self->k.gpu[0].drm_fd, 0xC0186450, arg));
+	EXPECT_ERR(EINVAL, kfd_call(self->k.gpu[0].drm_fd, 0xC0106459, handles));
+	ASSERT_OK(gem_commands(self->dev, KFD_PAGE, &g));
+	ASSERT_OK(amdgpu_bo_export(g.bo, amdgpu_bo_handle_type_kms, &mappings.handle));
+	EXPECT_ERR(EINVAL, kfd_call(self->k.gpu[0].drm_fd, 0xC0186450, &mappings));
+	EXPECT_OK(amdgpu_bo_cpu_unmap(g.bo));
+	EXPECT_OK(gem_release(&g));
 }
 
 TEST_F(drm, gem_va_bad_arguments)

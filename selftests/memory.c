@@ -317,7 +317,7 @@ TEST_F(memory, vram_is_counted)
 	uint64_t before, with, after;
 	struct kfd_bo bo;
 
-	ASSERT_OK(kfd_available(&self->k, 0, &before));
+	ASSERT_OK(kfd_available_settled(&self->k, 0, &before));
 	ASSERT_OK(kfd_bo_alloc(&self->k, 0, MEM_VRAM, 8 * MIB, &bo));
 	ASSERT_OK(kfd_available(&self->k, 0, &with));
 	EXPECT_LE(with + 8 * MIB, before);
@@ -332,7 +332,7 @@ TEST_F(memory, vram_is_finite)
 	struct kfd_bo bos[32];
 	int n = 0, ret, i;
 
-	ASSERT_OK(kfd_available(&self->k, 0, &before));
+	ASSERT_OK(kfd_available_settled(&self->k, 0, &before));
 	for (;;) {
 		uint64_t chunk = (before / 16) & ~(2 * MIB - 1);
 
@@ -360,7 +360,7 @@ TEST_F(memory, vram_comes_back_when_a_process_dies)
 	int status;
 	pid_t child;
 
-	ASSERT_OK(kfd_available(&self->k, 0, &before));
+	ASSERT_OK(kfd_available_settled(&self->k, 0, &before));
 	child = fork();
 	if (!child) {
 		struct kfd own;
@@ -401,7 +401,7 @@ TEST_F(memory, many_small_buffers)
 	int i;
 
 	ASSERT_NE(NULL, bos);
-	ASSERT_OK(kfd_available(&self->k, 0, &before));
+	ASSERT_OK(kfd_available_settled(&self->k, 0, &before));
 	for (i = 0; i < 2000; i++) {
 		ASSERT_OK(kfd_bo_alloc(&self->k, 0, i % 2 ? MEM_VRAM : MEM_GTT, KFD_PAGE, &bos[i]));
 		ASSERT_OK(kfd_bo_map_gpu(&self->k, &bos[i], 0));

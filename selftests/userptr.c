@@ -394,7 +394,11 @@ TEST_F(userptr, exit_with_registered_memory)
 		struct kfd_bo bo;
 		char *p;
 
-		if (kfd_start(&own) || anonymous(&own, 1 << 20, &p) ||
+		if (kfd_start(&own))
+			_exit(2);
+		/* Beyond what it has inherited. */
+		own.next_va = self->k.next_va;
+		if (anonymous(&own, 1 << 20, &p) ||
 		    kfd_bo_userptr(&own, 0, p, 1 << 20, &bo) ||
 		    kfd_queue_create(&own, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &q) ||
 		    gpu_stream(&q, p, 1000))

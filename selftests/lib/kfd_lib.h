@@ -173,6 +173,7 @@ int kfd_bo_create(struct kfd *k, int gpu, uint32_t flags, uint64_t size, struct 
 int kfd_bo_free(struct kfd *k, struct kfd_bo *bo);
 int kfd_bo_destroy(struct kfd *k, struct kfd_bo *bo);
 int kfd_available(struct kfd *k, int gpu, uint64_t *bytes);
+int kfd_available_settled(struct kfd *k, int gpu, uint64_t *bytes);
 
 /* Queues */
 int kfd_queue_buffers(struct kfd *k, int gpu, uint32_t type, uint32_t ring_bytes,

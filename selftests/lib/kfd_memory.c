@@ -157,6 +157,23 @@ int kfd_available(struct kfd *k, int gpu, uint64_t *bytes)
 	return ret;
 }
 
+/* The same, once the teardown of earlier processes does not change it any more. */
+int kfd_available_settled(struct kfd *k, int gpu, uint64_t *bytes)
+{
+	uint64_t last = 0;
+	int ret, same = 0;
+
+	while (same < 20) {
+		ret = kfd_available(k, gpu, bytes);
+		if (ret)
+			return ret;
+		same = *bytes == last ? same + 1 : 0;
+		last = *bytes;
+		kfd_sleep_ms(20);
+	}
+	return 0;
+}
+
 int kfd_event_create(struct kfd *k, uint32_t type, bool auto_reset,
 		     struct kfd_ioctl_create_event_args *ev)
 {

@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bugs that the in-tree driver had in checkpoint and restore; each test has
+ * the name under which Documentation lists its bug.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+
+#include "lib/kfd_image.h"
+#include "lib/kfd_test.h"
+#include "lib/kfd_workload.h"
+
+FIXTURE(regression)
+{
+	struct kfd_workload *w;
+	struct kfd_snapshot s;	/* of a process with everything */
+	bool have;
+};
+
+FIXTURE_SETUP(regression)
+{
+	self->w = kfd_workload_new();
+	ASSERT_NE(NULL, self->w);
+}
+
+FIXTURE_TEARDOWN(regression)
+{
+	if (self->have)
+		kfd_snapshot_free(&self->s);
+}
+
+/* An image of a workload, without its contents. */
+static int make_image(struct kfd_workload *w, struct kfd_snapshot *s)
+{
+	struct kfd_target t;
+	int ret;
+
+	ret = kfd_target_start(&t, w, 0);
+	if (!ret)
+		ret = kfd_target_seize(&t);
+	if (!ret)
+		ret = kfd_snapshot_checkpoint(t.fd, s);
+	if (!ret)
+		kfd_snapshot_close_fds(s);
+	kfd_target_kill(&t);
+	return ret;
+}
+
+#define IMAGE() \
+	do { \
+		ASSERT_OK(make_image(self->w, &self->s)); \
+		self->have = true; \
+	} while (0)
+
+/* Restore in a fresh child: 0 or the errno, or -EPROTO when that left traces. */
+static int restore_in_child(void *arg)
+{
+	struct kfd_snapshot *s = arg;
+	struct kfd_ioctl_criu_args info;
+	int fds, ret;
+	struct kfd k;
+
+	if (kfd_snapshot_open(&k, s))
+		return -EPROTO;
+	fds = kfd_count_fds();
+	ret = kfd_snapshot_restore_op(&k, s);
+	if (ret && fds != kfd_count_fds())
+		return -EPROTO;
+	if (ret && (kfd_criu_info(k.fd, &info) || info.num_bos))
+		return -EPROTO;
+	return ret;
+}
+
+/* A changed copy of the image is to be refused, and the image itself is good. */
+#define EXPECT_REFUSED(s, change) \
+	do { \
+		struct kfd_snapshot bad; \
+		ASSERT_OK(kfd_snapshot_copy(s, &bad)); \
+		{ change; } \
+		EXPECT_ERR(EINVAL, kfd_in_child(restore_in_child, &bad)); \
+		kfd_snapshot_free(&bad); \
+	} while (0)
+
+#define QUEUE(kind)	kfd_image_queue(&bad, KFD_IOC_QUEUE_TYPE_##kind)
+
+TEST_F(regression, resume_svm_twice)
+{
+	struct kfd_ioctl_svm_args args = { .op = KFD_IOCTL_SVM_OP_GET_ATTR };
+	struct kfd k;
+	int ret;
+
+	ASSERT_OK(kfd_start(&k));
+	ret = kfd_call(k.fd, AMDKFD_IOC_SVM, &args);
+	if (ret == -EOPNOTSUPP || ret == -ENOTTY || ret == -EPERM)
+		SKIP(return, "the driver offers no SVM");
+	/*
+	 * A range whose memory is gone when RESUME comes: RESUME may fail, and
+	 * once more, and the process ends all the same.
+	 */
+	struct {
+		struct kfd_ioctl_svm_args args;
+		struct kfd_ioctl_svm_attribute attr;
+	} set = {
+		.args = { .op = KFD_IOCTL_SVM_OP_SET_ATTR, .nattr = 1, .size = KFD_PAGE },
+		.attr = { .type = KFD_IOCTL_SVM_ATTR_ACCESS, .value = k.gpu[0].gpu_id },
+	};
+	void *p = mmap((void *)KFD_ARENA_BASE, KFD_PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	set.args.start_addr = (uintptr_t)p;
+	ASSERT_OK(kfd_call(k.fd, _IOC(_IOC_READ | _IOC_WRITE, 'K', 0x20, sizeof(set)), &set));
+	ASSERT_OK(kfd_snapshot_checkpoint(k.fd, &self->s));
+	self->have = true;
+	kfd_stop(&k);
+	munmap(p, KFD_PAGE);
+	ASSERT_OK(kfd_snapshot_open(&k, &self->s));
+	ASSERT_OK(kfd_snapshot_restore_op(&k, &self->s));
+	kfd_criu_resume(k.fd, getpid());
+	EXPECT_NE(0, kfd_criu_resume(k.fd, getpid()));
+	kfd_stop(&k);
+}
+
+struct racer {
+	struct kfd *k;
+	volatile int stop;
+	unsigned int rounds;
+};
+
+static void *make_events(void *arg)
+{
+	struct racer *r = arg;
+
+	while (!r->stop) {
+		struct kfd_ioctl_create_event_args ev[16];
+		int i, n;
+
+		for (n = 0; n < 16; n++)
+			if (kfd_event_create(r->k, KFD_IOC_EVENT_SIGNAL, true, &ev[n]))
+				break;
+		for (i = 0; i < n; i++)
+			kfd_event_destroy(r->k, ev[i].event_id);
+		r->rounds++;
+	}
+	return NULL;
+}
+
+/* Events come and go while a checkpoint is made: it is right or refused. */
+TEST_F_TIMEOUT(regression, checkpoint_events_race, 60)
+{
+	struct kfd_snapshot s;
+	struct racer racer = { 0 };
+	pthread_t thread;
+	int i, ret, good = 0;
+	struct kfd k;
+
+	ASSERT_OK(kfd_start(&k));
+	racer.k = &k;
+	ASSERT_OK(pthread_create(&thread, NULL, make_events, &racer));
+	for (i = 0; i < 500; i++) {
+		ret = kfd_snapshot_checkpoint(k.fd, &s);
+		if (ret) {
+			EXPECT_EQ(-EINVAL, ret);
+			continue;
+		}
+		good++;
+		kfd_snapshot_free(&s);
+		EXPECT_OK(kfd_criu_unpause(k.fd));
+	}
+	racer.stop = 1;
+	ASSERT_OK(pthread_join(thread, NULL));
+	EXPECT_GT(racer.rounds, 0);
+	TH_LOG("%d of 500 checkpoints, %u rounds of events", good, racer.rounds);
+	/* Undisturbed it works. */
+	ASSERT_OK(kfd_snapshot_checkpoint(k.fd, &s));
+	kfd_snapshot_free(&s);
+	EXPECT_OK(kfd_criu_unpause(k.fd));
+	kfd_stop(&k);
+}
+
+TEST_F_TIMEOUT(regression, ctl_stack_overread, 60)
+{
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ctl_stack_size += 4096);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ctl_stack_size = 0xffffffff);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ctl_stack_size = 8);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ctl_stack_size = 0);
+	EXPECT_REFUSED(&self->s,
+		       ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_CTL_STACK, 0, -4096, 0)));
+	EXPECT_REFUSED(&self->s,
+		       ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_CTL_STACK, 0, 4096, 0)));
+	/* Both the same, but more than the queue's save area can hold. */
+	EXPECT_REFUSED(&self->s,
+		       QUEUE(COMPUTE)->cwsr_size = 4096;
+		       QUEUE(COMPUTE)->ctl_stack_size += 4096;
+		       ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_CTL_STACK, 0, 4096, 0)));
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+TEST_F_TIMEOUT(regression, queue_type_bounds, 60)
+{
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->type = 4);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->type = 0x7fffffff);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->type = 0xffffffff);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->type = 0x80000000);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+TEST_F_TIMEOUT(regression, mqd_size_mismatch, 60)
+{
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->mqd_size = 0);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->mqd_size += 4);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->mqd_size = 0xffffffff);
+	EXPECT_REFUSED(&self->s, ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_MQD, 0, -8, 0)));
+	EXPECT_REFUSED(&self->s, ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_MQD, 0, 8, 0)));
+	/* In agreement with each other, but not with what an MQD is. */
+	EXPECT_REFUSED(&self->s,
+		       struct kfd_record_queue *q = kfd_image_record(&bad, KFD_RECORD_QUEUE, 0);
+		       q->mqd_size += 8;
+		       ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_MQD, 0, 8, 0)));
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+TEST_F_TIMEOUT(regression, sdma_mqd_size, 60)
+{
+	struct kfd_record_queue *sdma, *compute;
+
+	REQUIRE_OURS();
+	IMAGE();
+	sdma = kfd_image_queue(&self->s, KFD_IOC_QUEUE_TYPE_SDMA);
+	compute = kfd_image_queue(&self->s, KFD_IOC_QUEUE_TYPE_COMPUTE);
+	ASSERT_NE(NULL, sdma);
+	ASSERT_NE(NULL, compute);
+	EXPECT_LT(sdma->mqd_size, compute->mqd_size);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->mqd_size = compute->mqd_size);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->type = KFD_IOC_QUEUE_TYPE_COMPUTE);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->type = KFD_IOC_QUEUE_TYPE_SDMA);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+#define RECORD(kind, n, type) \
+	((struct kfd_record_##type *)kfd_image_record(&bad, KFD_RECORD_##kind, n))
+
+TEST_F_TIMEOUT(regression, id_over_int_max, 60)
+{
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_REFUSED(&self->s, RECORD(BO, 0, bo)->handle |= 0x80000000);
+	EXPECT_REFUSED(&self->s, RECORD(BO, 0, bo)->handle |= 0xffffffff);
+	EXPECT_REFUSED(&self->s, RECORD(BO, 0, bo)->handle &= ~0xffffffffULL);
+	EXPECT_REFUSED(&self->s, RECORD(EVENT, 0, event)->id = 0x80000000);
+	EXPECT_REFUSED(&self->s, RECORD(EVENT, 0, event)->id = 0xffffffff);
+	EXPECT_REFUSED(&self->s, RECORD(EVENT, 0, event)->id = 0);
+	EXPECT_REFUSED(&self->s, RECORD(QUEUE, 0, queue)->id = 0x80000000);
+	EXPECT_REFUSED(&self->s, RECORD(QUEUE, 0, queue)->id = KFD_IMAGE_MAX_QUEUES);
+	/* The same one twice is no better. */
+	EXPECT_REFUSED(&self->s, RECORD(BO, 0, bo)->handle = RECORD(BO, 1, bo)->handle);
+	EXPECT_REFUSED(&self->s, RECORD(EVENT, 0, event)->id = RECORD(EVENT, 1, event)->id);
+	EXPECT_REFUSED(&self->s, RECORD(QUEUE, 0, queue)->id = RECORD(QUEUE, 1, queue)->id);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+/* What CREATE_QUEUE checks of a queue's memory, RESTORE checks too. */
+TEST_F_TIMEOUT(regression, restore_without_buffers, 60)
+{
+	const uint64_t hole = KFD_ARENA_BASE + (1ULL << 36);
+
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ring_base = hole);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->read_ptr = hole);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->write_ptr = hole);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->eop_addr = hole);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->cwsr_addr = hole);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_base = hole);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_base += 1);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_size *= 2);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_size = 3000);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_base = 0xffff888000000000);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->priority = 16);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->percentage = 101);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+/* There is no room for all the files: then there is none of them. */
+TEST_F_TIMEOUT(regression, dmabuf_fd_leak, 60)
+{
+	struct rlimit old, tight;
+	struct kfd_ioctl_criu_args info, args;
+	struct kfd_snapshot s;
+	struct kfd_bo bo;
+	struct kfd k;
+	int fds, i;
+
+	ASSERT_OK(kfd_start(&k));
+	for (i = 0; i < 20; i++)
+		ASSERT_OK(kfd_bo_alloc(&k, 0, i % 2 ? MEM_GTT : MEM_VRAM, KFD_PAGE, &bo));
+	ASSERT_OK(kfd_criu_info(k.fd, &info));
+	memset(&s, 0, sizeof(s));
+	s.info = info;
+	ASSERT_OK(kfd_snapshot_alloc(&s));
+	kfd_snapshot_args(&s, &args);
+	fds = kfd_count_fds();
+	ASSERT_OK(getrlimit(RLIMIT_NOFILE, &old));
+	for (i = 0; i < 20; i += 3) {
+		tight = old;
+		tight.rlim_cur = fds + i + 1;
+		ASSERT_OK(setrlimit(RLIMIT_NOFILE, &tight));
+		EXPECT_ERR(EMFILE, kfd_criu_op(k.fd, &args, KFD_CRIU_OP_CHECKPOINT));
+		ASSERT_OK(setrlimit(RLIMIT_NOFILE, &old));
+		EXPECT_EQ(fds, kfd_count_fds()) TH_LOG("room for %d", i);
+	}
+	/* Still paused, and with room it works. */
+	EXPECT_OK(kfd_criu_op(k.fd, &args, KFD_CRIU_OP_CHECKPOINT));
+	EXPECT_EQ(fds + 20, kfd_count_fds());
+	kfd_snapshot_free(&s);
+	EXPECT_EQ(fds, kfd_count_fds());
+	EXPECT_OK(kfd_criu_unpause(k.fd));
+	kfd_stop(&k);
+}
+
+/* The same for RESTORE: no file, and no state either. */
+static int restore_with_few_fds(void *arg)
+{
+	struct kfd_snapshot *s = arg;
+	struct kfd_ioctl_criu_args info;
+	struct rlimit old, tight;
+	struct kfd k;
+	int fds;
+
+	if (kfd_snapshot_open(&k, s) || getrlimit(RLIMIT_NOFILE, &old))
+		return -EPROTO;
+	fds = kfd_count_fds();
+	tight = old;
+	tight.rlim_cur = fds + 2;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	if (kfd_snapshot_restore_op(&k, s) != -EMFILE)
+		return -EILSEQ;
+	setrlimit(RLIMIT_NOFILE, &old);
+	if (fds != kfd_count_fds())
+		return -ENFILE;
+	if (kfd_criu_info(k.fd, &info) || info.num_bos || kfd_criu_unpause(k.fd))
+		return -EPROTO;
+	return kfd_snapshot_restore_op(&k, s);
+}
+
+TEST_F_TIMEOUT(regression, dmabuf_fd_leak_in_restore, 60)
+{
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_OK(kfd_in_child(restore_with_few_fds, &self->s));
+}
+
+static int restore_and_resume(void *arg)
+{
+	struct kfd_snapshot *s = arg;
+	struct kfd k;
+	int ret;
+
+	ret = kfd_snapshot_open(&k, s);
+	if (!ret)
+		ret = kfd_snapshot_restore_op(&k, s);
+	return ret ? ret : kfd_criu_resume(k.fd, getpid());
+}
+
+TEST_F(regression, no_buffer_objects)
+{
+	struct kfd_ioctl_create_event_args ev;
+	struct kfd k;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_start(&k));
+	ASSERT_OK(kfd_snapshot_checkpoint(k.fd, &self->s));
+	EXPECT_EQ(0, self->s.info.num_bos);
+	EXPECT_OK(kfd_criu_unpause(k.fd));
+	EXPECT_OK(kfd_in_child(restore_and_resume, &self->s));
+	kfd_snapshot_free(&self->s);
+	/* Nor is an event a buffer. */
+	ASSERT_OK(kfd_event_create(&k, KFD_IOC_EVENT_SIGNAL, true, &ev));
+	ASSERT_OK(kfd_snapshot_checkpoint(k.fd, &self->s));
+	self->have = true;
+	EXPECT_EQ(0, self->s.info.num_bos);
+	EXPECT_OK(kfd_criu_unpause(k.fd));
+	EXPECT_OK(kfd_in_child(restore_and_resume, &self->s));
+	kfd_stop(&k);
+}
+
+/* A dumper in a process of its own: pause the target, and then fail. */
+struct dumper {
+	struct kfd_target *t;
+	bool by_close;
+	int cut;	/* 1: after PROCESS_INFO, 2: after CHECKPOINT */
+};
+
+static int failing_dumper(void *arg)
+{
+	struct dumper *d = arg;
+	struct kfd_ioctl_criu_args info;
+	struct kfd_snapshot s;
+	int ret;
+
+	ret = kfd_target_seize(d->t);
+	if (!ret && d->cut == 1)
+		ret = kfd_criu_info(d->t->fd, &info);
+	else if (!ret)
+		ret = kfd_snapshot_checkpoint(d->t->fd, &s);
+	if (ret)
+		return ret;
+	kfd_sleep_ms(50);
+	if (d->by_close) {
+		if (d->cut == 2)
+			kfd_snapshot_close_fds(&s);
+		return kfd_target_release(d->t);
+	}
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+TEST_F_TIMEOUT(regression, paused_forever, 180)
+{
+	struct kfd_target t;
+	int i;
+
+	REQUIRE_OURS();
+	for (i = 0; i < 4; i++) {
+		struct dumper d = { .t = &t, .by_close = i % 2, .cut = 1 + i / 2 };
+
+		ASSERT_OK(kfd_target_start(&t, self->w, 0));
+		/* The dumper is not the target's parent: it must be allowed to trace. */
+		EXPECT_EQ(d.by_close ? 0 : -EINTR, kfd_in_child(failing_dumper, &d))
+			TH_LOG("case %d", i);
+		/* The target runs to its end; its queues must have come back. */
+		EXPECT_OK(kfd_target_finish(&t)) TH_LOG("case %d", i);
+	}
+}
+
+TEST_F(regression, counts_changed)
+{
+	struct kfd_ioctl_criu_args info, args, now;
+	struct kfd_ioctl_create_event_args ev;
+	struct kfd_snapshot s;
+	struct kfd_bo a, b;
+	struct kfd k;
+	int fds;
+
+	ASSERT_OK(kfd_start(&k));
+	ASSERT_OK(kfd_bo_alloc(&k, 0, MEM_VRAM, KFD_PAGE, &a));
+	ASSERT_OK(kfd_criu_info(k.fd, &info));
+	memset(&s, 0, sizeof(s));
+	s.info = info;
+	ASSERT_OK(kfd_snapshot_alloc(&s));
+	kfd_snapshot_args(&s, &args);
+	fds = kfd_count_fds();
+	ASSERT_OK(kfd_bo_alloc(&k, 0, MEM_VRAM, KFD_PAGE, &b));
+	EXPECT_ERR(EINVAL, kfd_criu_op(k.fd, &args, KFD_CRIU_OP_CHECKPOINT));
+	ASSERT_OK(kfd_bo_free(&k, &b));
+	ASSERT_OK(kfd_event_create(&k, KFD_IOC_EVENT_SIGNAL, true, &ev));
+	EXPECT_ERR(EINVAL, kfd_criu_op(k.fd, &args, KFD_CRIU_OP_CHECKPOINT));
+	ASSERT_OK(kfd_bo_free(&k, &a));
+	EXPECT_ERR(EINVAL, kfd_criu_op(k.fd, &args, KFD_CRIU_OP_CHECKPOINT));
+	EXPECT_EQ(fds, kfd_count_fds());
+	kfd_snapshot_free(&s);
+	/* Asked again, it tells the new counts, and with those it works. */
+	ASSERT_OK(kfd_criu_info(k.fd, &now));
+	EXPECT_EQ(0, now.num_bos);
+	ASSERT_OK(kfd_snapshot_checkpoint(k.fd, &s));
+	kfd_snapshot_free(&s);
+	EXPECT_OK(kfd_criu_unpause(k.fd));
+	kfd_stop(&k);
+}
+
+/* Doorbells with a gap between them, as queues that are gone leave it. */
+struct doorbells {
+	struct kfd k;
+	struct kfd_bo words, page;
+	struct kfd_queue q[3];
+	int fd;
+};
+
+static int doorbells_dump(void *arg)
+{
+	struct doorbells *d = arg;
+	struct kfd_snapshot s;
+	int ret, i;
+
+	ret = kfd_start(&d->k);
+	if (!ret)
+		ret = kfd_bo_create(&d->k, 0, MEM_GTT, KFD_PAGE, &d->words);
+	if (!ret)
+		ret = kfd_bo_create(&d->k, 0, MEM_DOORBELL, 2 * KFD_PAGE, &d->page);
+	for (i = 0; i < 3 && !ret; i++)
+		ret = kfd_queue_create(&d->k, 0, i == 1 ? KFD_IOC_QUEUE_TYPE_SDMA :
+				       KFD_IOC_QUEUE_TYPE_COMPUTE, 4096, &d->q[i]);
+	if (!ret)
+		ret = kfd_queue_destroy(&d->k, &d->q[0]);
+	if (!ret)
+		ret = kfd_snapshot_dump(&d->k, d->k.fd, &s);
+	return ret ? ret : kfd_snapshot_write(&s, d->fd);
+}
+
+static int doorbells_restore(void *arg)
+{
+	struct doorbells *d = arg;
+	struct kfd_snapshot s;
+	uint32_t p[8];
+	int ret, i;
+
+	lseek(d->fd, 0, SEEK_SET);
+	ret = kfd_snapshot_read(&s, d->fd);
+	if (!ret)
+		ret = kfd_snapshot_restore(&d->k, &s);
+	if (!ret)
+		ret = kfd_criu_resume(d->k.fd, getpid());
+	for (i = 1; i < 3 && !ret; i++) {
+		struct kfd_queue *q = &d->q[i];
+
+		q->doorbell = (volatile uint64_t *)((char *)d->page.cpu +
+						    q->doorbell_offset % (2 * KFD_PAGE));
+		ret = kfd_queue_run(q, p, i == 1 ? sdma_fence(p, d->words.va + 4 * i, i) :
+				    pm4_write_data(p, d->words.va + 4 * i, i));
+		if (!ret && ((volatile uint32_t *)d->words.cpu)[i] != (uint32_t)i)
+			ret = -EILSEQ;
+	}
+	return ret;
+}
+
+TEST_F_TIMEOUT(regression, doorbell_offset, 60)
+{
+	struct doorbells *d = mmap(NULL, sizeof(*d), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, d);
+	d->fd = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_GE(d->fd, 0);
+	ASSERT_OK(kfd_in_child(doorbells_dump, d));
+	EXPECT_OK(kfd_in_child(doorbells_restore, d));
+}
+
+TEST_F_TIMEOUT(regression, doorbell_offset_in_a_bad_image, 60)
+{
+	REQUIRE_OURS();
+	IMAGE();
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->doorbell_offset = 8192);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->doorbell_offset = 0xfffffff8);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->doorbell_offset += 4);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->doorbell_offset = QUEUE(COMPUTE)->doorbell_offset);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+TEST_F_TIMEOUT(regression, multi_event_page, 60)
+{
+	struct kfd_ioctl_create_event_args ev = { .event_type = KFD_IOC_EVENT_SIGNAL };
+	struct kfd_workload *w = kfd_workload_new();
+	struct kfd_bo first, second;
+	struct kfd_target t;
+	struct kfd k;
+
+	ASSERT_NE(NULL, w);
+	ASSERT_OK(kfd_start(&k));
+	/* A page of another process: its handle means nothing here. */
+	ASSERT_OK(kfd_target_start(&t, w, WORKLOAD_NO_QUEUES));
+	ev.event_page_offset = w->event_page.handle;
+	EXPECT_ERR(EINVAL, kfd_call(k.fd, AMDKFD_IOC_CREATE_EVENT, &ev));
+	EXPECT_OK(kfd_target_finish(&t));
+	/* A second page for a process that has one. */
+	ASSERT_OK(kfd_bo_create(&k, 0, MEM_GTT, KFD_EVENT_PAGE_SIZE, &first));
+	ASSERT_OK(kfd_bo_create(&k, 0, MEM_GTT, KFD_EVENT_PAGE_SIZE, &second));
+	ev.event_page_offset = first.handle;
+	ASSERT_OK(kfd_call(k.fd, AMDKFD_IOC_CREATE_EVENT, &ev));
+	ev.event_page_offset = second.handle;
+	EXPECT_ERR(EINVAL, kfd_call(k.fd, AMDKFD_IOC_CREATE_EVENT, &ev));
+	/* Which stays the process's own. */
+	EXPECT_OK(kfd_bo_destroy(&k, &second));
+	ev.event_page_offset = 0;
+	EXPECT_OK(kfd_call(k.fd, AMDKFD_IOC_CREATE_EVENT, &ev));
+	kfd_stop(&k);
+	if (!kfd_is_ours())
+		return;
+	IMAGE();
+	EXPECT_REFUSED(&self->s, RECORD(PROCESS, 0, process)->event_page_handle ^= 0x100);
+	EXPECT_REFUSED(&self->s, RECORD(PROCESS, 0, process)->event_page_user = 1);
+	/* The handle of a buffer that is too small for it. */
+	EXPECT_REFUSED(&self->s,
+		       RECORD(PROCESS, 0, process)->event_page_handle = self->w->words.handle);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
+KFD_TEST_MAIN
