@@ -81,6 +81,8 @@
  * %EIO
  *	The GPU did not do what it was told in time, or an awaited event was
  *	destroyed.
+ * %EMFILE
+ *	The caller's file table has no room for the files of a checkpoint.
  * %ENODEV
  *	The GPU has no VM of this process: ACQUIRE_VM has to come first; or
  *	the GPU is gone.
@@ -151,8 +153,8 @@ struct kfd_ioctl_get_version_args {
  * @doorbell_offset: out: offset for mmap() of /dev/kfd, doorbell type and GPU
  *	id in the upper bits; the low bits are the byte offset of this queue's
  *	8-byte doorbell in the process's doorbell slice of that GPU
- * @ring_size: in: bytes, a power of two, at least %KFD_MIN_QUEUE_RING_SIZE;
- *	0 creates the queue disabled
+ * @ring_size: in: bytes, a power of two or 0; less than
+ *	%KFD_MIN_QUEUE_RING_SIZE means that
  * @gpu_id: in: GPU to run on; needs an acquired VM
  * @queue_type: in: KFD_IOC_QUEUE_TYPE_*
  * @queue_percentage: in: bits 0..7 share of the GPU, 0 (disabled) to
@@ -200,7 +202,7 @@ struct kfd_ioctl_destroy_queue_args {
  * struct kfd_ioctl_update_queue_args - UPDATE_QUEUE: move, resize, stop, go on
  * @ring_base_address: in: as for CREATE_QUEUE; 0 disables the queue
  * @queue_id: in: from CREATE_QUEUE
- * @ring_size: in: bytes, as for CREATE_QUEUE; 0 disables the queue
+ * @ring_size: in: bytes, as for CREATE_QUEUE
  * @queue_percentage: in: as for CREATE_QUEUE; 0 disables the queue
  * @queue_priority: in: as for CREATE_QUEUE
  *
@@ -917,7 +919,8 @@ struct kfd_ioctl_smi_events_args {
  *	is damaged or does not fit the GPUs, %E2BIG for one that is newer
  * @KFD_CRIU_OP_RESUME: let a restored process run. %ESRCH when the pid is not
  *	that of a process with GPU state, %EINVAL when it was not restored or
- *	was resumed already
+ *	was resumed already, %EFAULT when registered host memory is not where
+ *	it was: the process then stays as it is and can be resumed later
  */
 enum kfd_criu_op {
 	KFD_CRIU_OP_PROCESS_INFO,
