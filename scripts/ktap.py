@@ -134,7 +134,8 @@ class Parser:
         name = (text[:skip.start()] if skip else text).strip() or self.name or f"test {block.seen}"
         children, block.children = block.children, []
         for child in children:
-            self._emit(level, Result(f"{name}.{child.name}", child.status, child.reason))
+            full = child.name if child.name.startswith(name + ".") else f"{name}.{child.name}"
+            self._emit(level, Result(full, child.status, child.reason))
         if match.group(1):
             if not any(c.status == "fail" for c in children):
                 self._emit(level, Result(name, "fail"))
@@ -164,6 +165,7 @@ EXAMPLES = [
     # the second document is cut off; the third says nothing of its own failure
     ("1..1\nok 1 a\nTAP version 13\n1..3\nok 1 b\nTAP version 13\n1..1\nnot ok 1 c\n",
      ["pass a", "pass b", "fail plan (3 tests planned, 1 ran)", "fail c"]),
+    ("1..1\n  1..1\n  ok 1 one.x\nok 1 one\n", ["pass one.x"]),
     ("KTAP version 1\n1..1\n  KTAP version 1\n  1..2\n  ok 1 x\nok 1 one\n",
      ["pass one.x", "fail one.plan (2 tests planned, 1 ran)"]),
     ("TAP version 13\n1..0 # SKIP no GPU\n", ["skip all (no GPU)"]),
