@@ -130,9 +130,14 @@ static int kfd_criu_save(struct kfd_criu_dump *dump,
 		ret = kfd_criu_save_devices(dump, buckets);
 	for (i = 0; i < KFD_CRIU_NUM_KINDS && !ret; i++)
 		ret = kfd_criu_kinds[i]->save(dump);
-	if (!ret)
-		kfd_image_finish(dump->out);
-	return ret;
+	if (ret)
+		return ret;
+	/* Nothing uninitialised may leave the kernel. */
+	if (WARN_ON_ONCE(dump->out->used != dump->out->size ||
+			 dump->bo != dump->num_bos))
+		return -EINVAL;
+	kfd_image_finish(dump->out);
+	return 0;
 }
 
 /* What CHECKPOINT says must be what PROCESS_INFO would say now. */
@@ -189,9 +194,10 @@ int kfd_criu_checkpoint(struct kfd_process *p,
 	dump.num_bos = args->num_bos;
 	buckets = kcalloc(args->num_devices, sizeof(*buckets),
 			  GFP_KERNEL_ACCOUNT);
-	image = kvzalloc(args->priv_data_size, GFP_KERNEL_ACCOUNT);
-	dump.bos = kvcalloc(args->num_bos + 1, sizeof(*dump.bos),
-			    GFP_KERNEL_ACCOUNT);
+	/* Every byte of these two is written before they are copied out. */
+	image = kvmalloc(args->priv_data_size, GFP_KERNEL_ACCOUNT);
+	dump.bos = kvmalloc_array(args->num_bos + 1, sizeof(*dump.bos),
+				  GFP_KERNEL_ACCOUNT);
 	dump.fd_files = kvcalloc(args->num_bos + 1, sizeof(*dump.fd_files),
 				 GFP_KERNEL_ACCOUNT);
 	if (!buckets || !image || !dump.bos || !dump.fd_files)

@@ -85,7 +85,7 @@ static bool all_zero(const void *data, __u64 len)
 /**
  * kfd_image_writer_init - start an image
  * @w: the writer
- * @buf: where to, 8-aligned and zeroed
+ * @buf: where to, 8-aligned
  * @size: bytes there
  *
  * Context: any.

@@ -21,7 +21,7 @@ struct file;
  * struct kfd_criu_dump - a checkpoint under way
  * @p: process being dumped; p->lock is held throughout
  * @out: cursor into the kernel copy of priv_data
- * @bos: kernel copy of the BO buckets, zeroed
+ * @bos: kernel copy of the BO buckets, not initialised
  * @num_bos: their number
  * @bo: index of the next bucket to fill (memory/ advances it)
  * @fd_files: files to be installed as fds of the caller once nothing can
@@ -60,8 +60,8 @@ struct kfd_criu_load {
  * @name: for messages
  * @type: record type of its objects
  * @count: how many objects there are; constant while paused and p->lock held
- * @size: bytes that save() of one object's record may take at most, summed
- *	over all objects, record headers included
+ * @size: bytes that save() takes exactly, over all objects, record headers
+ *	included
  * @save: write one record per object. Must not change the object.
  * @load: create one object from its record. @rec has been validated as far
  *	as pure code can; @index is its number among its kind.
