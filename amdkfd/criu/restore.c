@@ -51,13 +51,13 @@ static int kfd_restore_check_args(struct kfd_process *p,
 	if (args->num_bos > args->priv_data_size / sizeof(struct kfd_record_bo))
 		return -EINVAL;
 	if (p->pause.active || p->restored)
-		return -EINVAL;
+		return -EBUSY;
 	for (i = 0; i < KFD_CRIU_NUM_KINDS; i++)
 		if (kfd_criu_kinds[i]->count(p))
-			return -EINVAL;
+			return -EBUSY;
 	for (i = 0; i < p->n_pdds; i++)
 		if (p->pdds[i]->gpu_vm)
-			return -EINVAL;
+			return -EBUSY;
 	return 0;
 }
 
@@ -317,9 +317,9 @@ static int kfd_restore_load(struct kfd_restore *r,
  * Context: sleeps; process->lock held.
  * Return: 0, with restored_offset and a dma-buf fd for every VRAM and GTT
  * buffer in @args->bos; -EINVAL: malformed or inconsistent arguments or
- * image, no such GPU, the process has state already, an id that is taken;
- * -E2BIG: an image with more than this driver knows; -EBUSY: a DRM file that
- * has an owner; -EFAULT; -EMFILE; -ENOMEM; -ENOSPC. The process then has no
+ * image, no such GPU, an id that is given twice; -E2BIG: an image with more
+ * than this driver knows; -EBUSY: the process has state already or is paused,
+ * or a DRM file has an owner; -EFAULT; -EMFILE; -ENOMEM; -ENOSPC. The process then has no
  * state, as before.
  */
 int kfd_criu_restore(struct kfd_process *p,

@@ -56,8 +56,7 @@
  * %EBADF
  *	The file is another process's: it was opened before a fork or was
  *	passed on. Only checkpoint and restore operations are open to one other
- *	caller, the ptrace parent of the owner's lead thread. Or: a descriptor
- *	in an argument is not open.
+ *	caller, the ptrace parent of the owner's lead thread.
  * %EBUSY
  *	What is to be freed, replaced or taken is in use: a buffer that is
  *	still mapped or that a queue or the event page needs, a GPU for which the
@@ -73,14 +72,14 @@
  * %EINVAL
  *	An argument is wrong in itself (unknown type, flag, operation; a size
  *	that is zero, unaligned, not a power of two or too large), or names
- *	nothing (an unknown GPU, buffer, queue or event id; a file that is not
- *	a render node of this GPU; a queue buffer that is not mapped), or
- *	overlaps what stands there (an address range), or does not suit the
- *	state (checkpoint without a pause, counts that no longer match, resume
- *	without a restore, a damaged image).
+ *	nothing (an unknown GPU, buffer, queue or event id; a descriptor that is
+ *	not open or not of the kind asked for, such as a render node of this
+ *	GPU; a queue buffer that is not mapped), or overlaps what stands there
+ *	(an address range), or does not suit the state (checkpoint without a
+ *	pause, counts that no longer match, resume without a restore, a damaged
+ *	image).
  * %EIO
- *	The GPU did not do what it was told in time, or an awaited event was
- *	destroyed.
+ *	The GPU is gone, or an awaited event was destroyed.
  * %EMFILE
  *	The caller's file table has no room for the files of a checkpoint.
  * %ENODEV
@@ -88,7 +87,7 @@
  *	the GPU is gone.
  * %ENOMEM
  *	Out of memory of the kind asked for: host memory, VRAM, or GPU address
- *	translation.
+ *	translation; or all queues of the SDMA engines are taken.
  * %ENOSPC
  *	A limit on the number of objects is reached: queues, events, doorbells.
  * %ENOTTY
@@ -163,7 +162,7 @@ struct kfd_ioctl_get_version_args {
  * @queue_id: out: id of the queue in this process
  * @eop_buffer_address: in: end-of-pipe buffer of a compute queue, 256-byte
  *	aligned, mapped on the GPU; 0 for none
- * @eop_buffer_size: in: bytes, 0 or a power of two, at least 4096
+ * @eop_buffer_size: in: bytes, 0 or a power of two, at least 256
  * @ctx_save_restore_address: in: where a preempted compute queue's waves are
  *	saved, page-aligned; 0 for none
  * @ctx_save_restore_size: in: bytes of that area, control stack included
@@ -908,8 +907,8 @@ struct kfd_ioctl_smi_events_args {
 
 /**
  * enum kfd_criu_op - sub-operations of CRIU_OP
- * @KFD_CRIU_OP_PROCESS_INFO: pause, and say how much there is. %ETIME or %EIO
- *	when a queue cannot be preempted; then all go on
+ * @KFD_CRIU_OP_PROCESS_INFO: pause, and say how much there is. %ETIME when a
+ *	queue cannot be preempted in time; then all go on
  * @KFD_CRIU_OP_CHECKPOINT: hand out the state of a paused process. %EINVAL
  *	when it is not paused or the counts or size given are not those that
  *	PROCESS_INFO would tell now
@@ -969,7 +968,7 @@ struct kfd_ioctl_criu_args {
  * @drm_fd: RESTORE: in: render node of that GPU, whose VM becomes the
  *	process's (as by ACQUIRE_VM); the driver keeps a reference of its own.
  *	CHECKPOINT: out: %KFD_INVALID_FD
- * @pad: unused
+ * @pad: CHECKPOINT: out: 0. RESTORE: in: must be 0
  */
 struct kfd_criu_device_bucket {
 	__u32 user_gpu_id;
@@ -992,7 +991,7 @@ struct kfd_criu_device_bucket {
  * @dmabuf_fd: CHECKPOINT, RESTORE: out: for VRAM and GTT a DMA-BUF in the
  *	caller's file table (close-on-exec) to read or fill the contents
  *	through, which the caller closes; %KFD_INVALID_FD for the others
- * @pad: unused
+ * @pad: CHECKPOINT: out: 0. RESTORE: in: must be 0
  */
 struct kfd_criu_bo_bucket {
 	__u64 addr;
