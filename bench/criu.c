@@ -107,7 +107,8 @@ static struct cost run_criu(const char *verb, const char *const *extra)
 static struct cost dump(const struct target *t, int leave_running)
 {
 	char pid[16];
-	const char *extra[] = { "-t", pid, leave_running ? "-R" : NULL, NULL };
+	/* libhsakmt keeps an unlinked semaphore mapped */
+	const char *extra[] = { "-t", pid, "--link-remap", leave_running ? "-R" : NULL, NULL };
 
 	snprintf(pid, sizeof(pid), "%d", t->pid);
 	fresh_image_dir();
