@@ -30,6 +30,19 @@
 /* How long an open slice without work is polled. */
 #define SIM_HOT_NS	(3 * NSEC_PER_MSEC)
 
+static void sim_doorbell_arm_work(struct work_struct *work)
+{
+	struct sim_doorbell *d = container_of(work, struct sim_doorbell, arm);
+
+	kfd_gpu_doorbell_zap(d->db);
+	sim_gpu_look(d->gpu);
+	spin_lock(&d->lock);
+	d->zapping--;
+	/* Under the lock: fini frees as soon as it sees the count. */
+	wake_up_all(&d->wait);
+	spin_unlock(&d->lock);
+}
+
 /**
  * sim_doorbell_init() - make the pages of a doorbell slice
  * @gpu: struct sim_gpu
@@ -56,6 +69,7 @@ int sim_doorbell_init(void *gpu, struct kfd_doorbell *db)
 	}
 	spin_lock_init(&d->lock);
 	init_waitqueue_head(&d->wait);
+	INIT_WORK(&d->arm, sim_doorbell_arm_work);
 	d->db = db;
 	d->gpu = gpu;
 	db->pfn = page_to_pfn(virt_to_page(d->pages));
@@ -171,20 +185,13 @@ bool sim_doorbell_arm_begin(struct sim_doorbell *d)
 }
 
 /**
- * sim_doorbell_arm() - unmap a slice and have a last look at its queues
- * @d: slice, from sim_doorbell_arm_begin(); may be gone afterwards
+ * sim_doorbell_arm() - have a slice unmapped and its queues looked at
+ * @d: slice, from sim_doorbell_arm_begin()
  *
- * Context: engine's thread, no lock held.
+ * Context: engine's thread; never sleeps. Unmapping calls MMU notifiers, and
+ * one of them may wait for this thread to let go of a queue.
  */
 void sim_doorbell_arm(struct sim_doorbell *d)
 {
-	struct sim_gpu *gpu = d->gpu;
-
-	kfd_gpu_doorbell_zap(d->db);
-	sim_gpu_look(gpu);
-	spin_lock(&d->lock);
-	d->zapping--;
-	/* Under the lock: fini frees as soon as it sees the count. */
-	wake_up_all(&d->wait);
-	spin_unlock(&d->lock);
+	queue_work(sim_wq, &d->arm);
 }

@@ -108,9 +108,6 @@ struct sim_cs {
 	struct drm_syncobj **out;
 };
 
-/* Frees jobs. */
-static struct workqueue_struct *sim_cs_cleanup;
-
 static const char *sim_fence_driver_name(struct dma_fence *fence)
 {
 	return KBUILD_MODNAME;
@@ -227,7 +224,7 @@ static void sim_cs_job_cleanup(struct work_struct *work)
  */
 static void sim_cs_job_release(struct sim_job *base)
 {
-	queue_work(sim_cs_cleanup,
+	queue_work(sim_wq,
 		   &container_of(base, struct sim_cs_job, job)->cleanup);
 }
 
@@ -685,26 +682,4 @@ int sim_ioctl_cs(struct drm_device *dev, void *data, struct drm_file *file)
 	memset(args, 0, sizeof(*args));
 	args->out.handle = seq;
 	return 0;
-}
-
-/**
- * sim_cs_init() - before the first GPU
- *
- * Context: sleeps.
- * Return: 0 or -ENOMEM.
- */
-int sim_cs_init(void)
-{
-	sim_cs_cleanup = alloc_workqueue("amdgpu_sim", WQ_UNBOUND, 0);
-	return sim_cs_cleanup ? 0 : -ENOMEM;
-}
-
-/**
- * sim_cs_exit() - after the last GPU; waits for jobs to be freed
- *
- * Context: sleeps.
- */
-void sim_cs_exit(void)
-{
-	destroy_workqueue(sim_cs_cleanup);
 }

@@ -98,8 +98,6 @@ int sim_ctx_fence(struct sim_file *f, u32 id, u32 ip_type, u32 ip_instance,
 		  u32 ring, u64 seq, struct dma_fence **fence);
 
 /* drm_cs.c */
-int sim_cs_init(void);
-void sim_cs_exit(void);
 int sim_bo_wait_own(struct sim_bo *bo, struct sim_vm *vm);
 
 /* The ioctls. */

@@ -30,6 +30,7 @@
 #include <linux/math64.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "sim.h"
 
@@ -254,6 +255,7 @@ struct sim_engine {
  *	else the next store faults
  * @zapping: calls of kfd_gpu_doorbell_zap() under way
  * @active: when a queue of the slice last had work, ns
+ * @arm: does the zap, outside the engine's thread
  * @wait: woken when @zapping drops
  * @pages: the slice, contiguous
  * @mmio: the MMIO remap page
@@ -265,6 +267,7 @@ struct sim_doorbell {
 	bool open;
 	u32 zapping;
 	u64 active;
+	struct work_struct arm;
 	wait_queue_head_t wait;
 	void *pages;
 	void *mmio;

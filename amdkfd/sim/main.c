@@ -14,6 +14,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/sizes.h>
+#include <linux/workqueue.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -168,11 +169,12 @@ static void sim_destroy_all(void)
 	}
 }
 
+struct workqueue_struct *sim_wq;
+
 static int __init sim_init(void)
 {
 	struct sim_gpu *gpu;
 	u32 i;
-	int ret;
 
 	if (!num_gpus || num_gpus > SIM_MAX_GPUS) {
 		pr_err("%s: num_gpus is %u, must be 1 to %u\n", KBUILD_MODNAME,
@@ -185,14 +187,14 @@ static int __init sim_init(void)
 		return -EINVAL;
 	}
 
-	ret = sim_cs_init();
-	if (ret)
-		return ret;
+	sim_wq = alloc_workqueue("amdgpu_sim", WQ_UNBOUND, 0);
+	if (!sim_wq)
+		return -ENOMEM;
 	for (i = 0; i < num_gpus; i++) {
 		gpu = sim_gpu_create(i);
 		if (IS_ERR(gpu)) {
 			sim_destroy_all();
-			sim_cs_exit();
+			destroy_workqueue(sim_wq);
 			return PTR_ERR(gpu);
 		}
 		sim_gpus[i] = gpu;
@@ -204,7 +206,7 @@ module_init(sim_init);
 static void __exit sim_exit(void)
 {
 	sim_destroy_all();
-	sim_cs_exit();
+	destroy_workqueue(sim_wq);
 }
 module_exit(sim_exit);
 

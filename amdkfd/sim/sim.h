@@ -31,6 +31,7 @@
 #define SIM_SDMA_ENGINES	2
 
 struct platform_device;
+struct workqueue_struct;
 struct sim_engine;
 struct sim_faults;
 
@@ -75,6 +76,12 @@ struct sim_fault_info {
 	bool write;
 	bool not_present;
 };
+
+/*
+ * What an engine's thread must not do itself because it may wait for MMU
+ * notifiers, which may wait for the thread (main.c).
+ */
+extern struct workqueue_struct *sim_wq;
 
 struct sim_vm;	/* vm.c; one per DRM file */
 struct sim_bo;	/* bo.c */
