@@ -283,24 +283,33 @@ TEST_F_TIMEOUT(hostile, buffers_that_cannot_be, 120)
 	       RECORD(BO, 0, bo)->mapped[1] = RECORD(BO, 0, bo)->mapped[0], _ret == -EINVAL);
 }
 
+/* Make every VRAM buffer of the image @size large, and move them apart. */
+static void inflate_vram(struct kfd_snapshot *s, uint64_t size)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->info.num_bos; i++) {
+		struct kfd_record_bo *bo = kfd_image_record(s, KFD_RECORD_BO, i);
+
+		if (!(s->bos[i].alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM))
+			continue;
+		bo->size = size;
+		bo->va = KFD_ARENA_BASE + ((i + 1ULL) << 36);
+		s->bos[i].size = bo->size;
+		s->bos[i].addr = bo->va;
+	}
+}
+
 /* More VRAM than there is: refused as a whole, and all of it given back. */
 TEST_F_TIMEOUT(hostile, more_vram_than_there_is, 60)
 {
 	uint64_t before, after, end;
 	struct kfd k;
-	uint32_t i;
 
 	REQUIRE_OURS();
 	ASSERT_OK(kfd_open(&k));
 	ASSERT_OK(kfd_available_settled(&k, 0, &before));
-	SPOILT(for (i = 0; i < bad.info.num_bos; i++)
-		       if (bad.bos[i].alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM)
-			       bad.bos[i].size = RECORD(BO, i, bo)->size = k.gpu[0].vram / 3 * 2;
-	       for (i = 0; i < bad.info.num_bos; i++)
-		       if (bad.bos[i].alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_VRAM)
-			       bad.bos[i].addr = RECORD(BO, i, bo)->va =
-				       KFD_ARENA_BASE + ((i + 1ULL) << 36);
-	       , _ret == -ENOMEM || _ret == -EINVAL);
+	SPOILT(inflate_vram(&bad, k.gpu[0].vram / 3 * 2 & ~(KFD_PAGE - 1)), _ret == -ENOMEM);
 	end = kfd_now_ms() + PATIENCE;
 	do {
 		kfd_sleep_ms(5);

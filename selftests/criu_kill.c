@@ -252,7 +252,7 @@ TEST_F_TIMEOUT(kill, target_and_dumper, 120)
 	EXPECT_OK(kfd_in_child(healthy, NULL));
 }
 
-/* A preemption that fails fails the pause, and nothing is paused then. */
+/* Without preemption there is no pause, and nothing is paused then. */
 TEST_F_TIMEOUT(kill, pause_that_cannot_preempt, 120)
 {
 	struct kfd_ioctl_criu_args info;

@@ -303,6 +303,8 @@ static int chain_dump(void *arg)
 			ret = kfd_queue_emit(&c->q, p, sdma_atomic_add64(p, c->words.va, 1));
 	}
 	kfd_queue_submit(&c->q);
+	while (!ret && *(volatile uint64_t *)c->words.cpu < CHAIN / 10)
+		kfd_sleep_ms(1);
 	if (!ret)
 		ret = kfd_snapshot_dump(&c->k, c->k.fd, &s);
 	return ret ? ret : kfd_snapshot_write(&s, c->fd);
@@ -312,6 +314,7 @@ static int chain_restore(void *arg)
 {
 	struct chain *c = arg;
 	struct kfd_snapshot s;
+	uint64_t done;
 	struct kfd k;
 	int ret;
 
@@ -321,8 +324,10 @@ static int chain_restore(void *arg)
 		ret = kfd_snapshot_restore(&k, &s);
 	if (ret)
 		return ret;
-	printf("# dumped after %llu of %d\n",
-	       (unsigned long long)*(volatile uint64_t *)c->words.cpu, CHAIN);
+	done = *(volatile uint64_t *)c->words.cpu;
+	printf("# dumped after %llu of %d\n", (unsigned long long)done, CHAIN);
+	if (done < CHAIN / 10 || done >= CHAIN)
+		return -ERANGE;
 	ret = kfd_criu_resume(k.fd, getpid());
 	if (!ret)
 		ret = kfd_queue_wait(&c->q, 60000);
@@ -349,16 +354,20 @@ TEST_F_TIMEOUT(roundtrip, many_dumps_of_a_running_process, 180)
 {
 	struct kfd_snapshot s;
 	struct kfd_queue q;
-	struct kfd_bo words;
+	struct kfd_bo words, mem;
+	unsigned int under_way = 0;
 	struct kfd k;
 	uint32_t p[8];
 	int i;
 
 	ASSERT_OK(kfd_start(&k));
 	ASSERT_OK(kfd_bo_create(&k, 0, MEM_GTT, KFD_PAGE, &words));
+	ASSERT_OK(kfd_bo_create(&k, 0, MEM_VRAM, 2 * 65536, &mem));
 	ASSERT_OK(kfd_queue_create(&k, 0, KFD_IOC_QUEUE_TYPE_SDMA, 512 << 10, &q));
-	for (i = 0; i < CHAIN; i++)
+	for (i = 0; i < CHAIN; i++) {
+		ASSERT_OK(kfd_queue_emit(&q, p, sdma_copy(p, mem.va, mem.va + 65536, 65536)));
 		ASSERT_OK(kfd_queue_emit(&q, p, sdma_atomic_add64(p, words.va, 1)));
+	}
 	kfd_queue_submit(&q);
 	for (i = 0; i < 50; i++) {
 		uint64_t seen, later;
@@ -368,11 +377,13 @@ TEST_F_TIMEOUT(roundtrip, many_dumps_of_a_running_process, 180)
 		kfd_sleep_ms(2);
 		later = *(volatile uint64_t *)words.cpu;
 		EXPECT_EQ(seen, later);
+		under_way += seen > 0 && seen < CHAIN;
 		kfd_snapshot_free(&s);
 		ASSERT_OK(kfd_criu_unpause(k.fd));
 	}
 	ASSERT_OK(kfd_queue_wait(&q, PATIENCE));
 	EXPECT_EQ(CHAIN, *(volatile uint64_t *)words.cpu);
+	EXPECT_GT(under_way, 0);
 	EXPECT_OK(kfd_queue_destroy(&k, &q));
 	kfd_stop(&k);
 }

@@ -429,6 +429,16 @@ TEST_F(packet, sdma_between_gpus)
 	EXPECT_TRUE(kfd_check_pattern(other.cpu, 65536, 6));
 }
 
+/* Signals of value 1, with no event behind them. */
+static void init_signals(struct aql_signal *s, unsigned int n)
+{
+	memset(s, 0, n * sizeof(*s));
+	while (n--) {
+		s[n].kind = 1;
+		s[n].value = 1;
+	}
+}
+
 TEST_F(packet, aql_barrier_and)
 {
 	struct aql_signal *s = self->c.cpu;
@@ -436,9 +446,7 @@ TEST_F(packet, aql_barrier_and)
 	uint32_t p[16];
 
 	AQL_QUEUE();
-	memset(s, 0, 4 * sizeof(*s));
-	s[0].kind = s[1].kind = s[2].kind = 1;
-	s[0].value = s[1].value = s[2].value = 1;
+	init_signals(s, 3);
 	EMIT(aql_barrier(p, AQL_BARRIER_AND, deps, 2, self->c.va + 128));
 	kfd_queue_submit(&self->q);
 	kfd_sleep_ms(50);
@@ -459,9 +467,7 @@ TEST_F(packet, aql_barrier_or)
 	uint32_t p[16];
 
 	AQL_QUEUE();
-	memset(s, 0, 4 * sizeof(*s));
-	s[0].kind = s[1].kind = s[2].kind = 1;
-	s[0].value = s[1].value = s[2].value = 1;
+	init_signals(s, 3);
 	EMIT(aql_barrier(p, AQL_BARRIER_OR, deps, 2, self->c.va + 128));
 	kfd_queue_submit(&self->q);
 	kfd_sleep_ms(50);
@@ -496,9 +502,7 @@ TEST_F(packet, aql_stops_at_an_invalid_packet)
 	uint32_t p[16], *ring;
 
 	AQL_QUEUE();
-	memset(s, 0, 2 * sizeof(*s));
-	s[0].kind = s[1].kind = 1;
-	s[0].value = s[1].value = 1;
+	init_signals(s, 2);
 	EMIT(aql_barrier(p, AQL_BARRIER_AND, NULL, 0, self->c.va));
 	EMIT(aql_barrier(p, AQL_BARRIER_AND, NULL, 0, self->c.va + 64));
 	ring = self->q.ring.cpu;

@@ -666,7 +666,7 @@ struct kfd_ioctl_wait_events_args {
 #define KFD_IOC_ALLOC_MEM_FLAGS_GTT		(1 << 1)	/* system memory of the driver's */
 #define KFD_IOC_ALLOC_MEM_FLAGS_USERPTR		(1 << 2)	/* pages of the process itself */
 #define KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL	(1 << 3)	/* the process's doorbell slice */
-#define KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP	(1 << 4)	/* the page of HDP flush registers */
+#define KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP	(1 << 4)	/* page of HDP flush registers */
 /* ... and access, any of them */
 #define KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE	(1 << 31)
 #define KFD_IOC_ALLOC_MEM_FLAGS_EXECUTABLE	(1 << 30)
