@@ -37,7 +37,20 @@ why()
 # lines TEXT: how often it stands alone in the program's result
 lines()
 {
-	grep -cx "$1" $dir/result 2>/dev/null
+	touch $dir/result
+	grep -cx "$1" $dir/result
+}
+
+# gone: wait until $PID is; it may be a child of init
+gone()
+{
+	local i
+
+	for ((i = 0; i < 300; i++)); do
+		[ -e "/proc/$PID" ] || return 0
+		sleep 0.1
+	done
+	why "process $PID is still there"
 }
 
 # await COUNT TEXT
@@ -61,6 +74,7 @@ start()
 	: > $dir/why
 	setsid "$user" "$1" $dir/result < /dev/null > /dev/null 2>&1 &
 	PID=$!
+	disown	# or bash tells that it was killed
 	await "$2" ready
 }
 
@@ -82,12 +96,7 @@ finish()
 
 	kill -USR1 "$PID"
 	await "$want" right
-	for ((i = 0; i < 100; i++)); do
-		kill -0 "$PID" 2>/dev/null || break
-		sleep 0.1
-	done
-	kill -9 "$PID" 2>/dev/null
-	wait "$PID" 2>/dev/null
+	gone
 	for ((i = 0; i < 100; i++)); do
 		[ "$(vram_used)" -eq 0 ] && return
 		sleep 0.1
@@ -102,7 +111,7 @@ round_trip()
 
 	shift 3
 	if start "$mode" "$count" && run_criu dump -t "$PID" "$@"; then
-		wait "$PID" 2>/dev/null
+		gone
 		if run_criu restore -d; then
 			grep -h 'kfd_plugin: Error' $dir/img/*.log >> $dir/why
 			finish "$count"
@@ -132,7 +141,7 @@ again()
 		rm -rf $dir/img
 		mkdir $dir/img
 		run_criu dump -t "$PID" || break
-		wait "$PID" 2>/dev/null
+		gone
 		run_criu restore -d || break
 	done
 	[ $i -eq 2 ] && finish 1
@@ -148,6 +157,7 @@ no_gpu()
 	mkdir $dir/img
 	setsid sleep 1000 < /dev/null > /dev/null 2>&1 &
 	PID=$!
+	disown
 	sleep 0.3
 	criu dump -t $PID -D $dir/img -o dump.log -v3 -L "$PLUGIN_DIR" > $dir/out 2>&1 ||
 		why "criu dump failed"
@@ -189,7 +199,7 @@ damaged()
 
 	start bos 1
 	run_criu dump -t "$PID" || why "no dump"
-	wait "$PID" 2>/dev/null
+	gone
 	meta=$(ls $dir/img/kfd-process-*.img)
 	contents=$(ls $dir/img/kfd-contents-*-0.img)
 	flip "$meta" 200

@@ -4,6 +4,7 @@
  * refused with a message that names it.
  */
 #define _GNU_SOURCE
+#define XXH_INLINE_ALL
 #include "image.h"
 
 #include <endian.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "ktap.h"
 
@@ -378,6 +380,73 @@ static void test_version(void)
 	CHECK(ktap_logged("format version 2, this plugin reads version 1"));
 }
 
+/* What validation promises to those who use the message. */
+static void check_promises(const KfdProcess *p)
+{
+	uint64_t n;
+	size_t i;
+
+	CHECK(p->n_contents_sizes <= CONTENTS_MAX_FILES);
+	for (i = 0; i < p->n_bos; i++) {
+		const KfdBo *bo = p->bos[i];
+		const struct chunk_rec *recs = (const void *)bo->chunks.data;
+
+		CHECK(bo->size && bo->size % CONTENTS_PAGE == 0);
+		if (!bo_has_contents(bo->alloc_flags))
+			continue;
+		CHECK(bo->chunks.len == contents_nr_chunks(bo->size) * sizeof(*recs));
+		for (n = 0; n < contents_nr_chunks(bo->size); n++)
+			CHECK(!recs[n].pages || le64toh(recs[n].where) >> CHUNK_FILE_SHIFT <
+			      p->n_contents_sizes);
+	}
+}
+
+/* Hostile messages with right checksums: refused, or harmless. */
+static void test_mutations(void)
+{
+	unsigned int round, i, accepted = 0, refused_nr = 0;
+	struct image_header h;
+	unsigned char *good, *bad;
+	struct stat st;
+	KfdProcess *p;
+	size_t len;
+	int fd;
+
+	model_init();
+	model_write();
+	srandom(1);
+	fd = openat(ktap_dirfd, "kfd-process-5.img", O_RDWR);
+	CHECK(fd >= 0 && !fstat(fd, &st));
+	CHECK(pread(fd, &h, sizeof(h), 0) == sizeof(h));
+	len = st.st_size - sizeof(h);
+	good = malloc(len);
+	bad = malloc(len);
+	CHECK(pread(fd, good, len, sizeof(h)) == (ssize_t)len);
+	for (round = 0; round < 20000; round++) {
+		size_t cut = random() % 8 ? len : (size_t)random() % (len + 1);
+
+		memcpy(bad, good, len);
+		for (i = random() % 4 + 1; i; i--)
+			bad[random() % len] = random();
+		h.payload = htole64(cut);
+		h.hash = htole64(XXH64(bad, cut, IMAGE_PROCESS));
+		h.header_hash = htole64(XXH64(&h, offsetof(struct image_header, header_hash), 0));
+		CHECK(!ftruncate(fd, 0));
+		CHECK(pwrite(fd, &h, sizeof(h), 0) == sizeof(h));
+		CHECK(pwrite(fd, bad, cut, sizeof(h)) == (ssize_t)cut);
+		ktap_log[0] = '\0';
+		if (image_read_process(ktap_dirfd, 5, &p)) {
+			CHECK(ktap_logged("kfd-process-5.img: "));
+			refused_nr++;
+			continue;
+		}
+		check_promises(p);
+		kfd_process__free_unpacked(p, NULL);
+		accepted++;
+	}
+	CHECK(accepted > 100 && refused_nr > 100);
+}
+
 static void test_remove(void)
 {
 	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
@@ -403,6 +472,7 @@ static const struct ktap_test tests[] = {
 	{ "chunks", test_chunks },
 	{ "contents_file", test_contents_file },
 	{ "version", test_version },
+	{ "mutations", test_mutations },
 	{ "remove", test_remove },
 };
 
