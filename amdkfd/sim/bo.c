@@ -37,12 +37,43 @@ static u64 sim_vma_page(struct vm_area_struct *vma, struct sim_bo *bo,
 	       ((addr - vma->vm_start) >> PAGE_SHIFT);
 }
 
+/**
+ * struct sim_fault_around - entries that a CPU fault fills in
+ * @vma: the mapping
+ * @bo: what it maps
+ */
+struct sim_fault_around {
+	struct vm_area_struct *vma;
+	struct sim_bo *bo;
+};
+
+/* Under the page table's lock. Entries that are there say the same already. */
+static int sim_bo_fill_pte(pte_t *pte, unsigned long addr, void *data)
+{
+	struct sim_fault_around *around = data;
+	struct vm_area_struct *vma = around->vma;
+	u64 index = sim_vma_page(vma, around->bo, addr);
+	unsigned long pfn;
+
+	if (index >= around->bo->npages || !pte_none(ptep_get(pte)))
+		return 0;
+	pfn = page_to_pfn(sim_bo_pages(around->bo)[index]);
+	set_pte_at(vma->vm_mm, addr, pte,
+		   pte_mkspecial(pfn_pte(pfn, vma->vm_page_prot)));
+	return 0;
+}
+
+/*
+ * The page that is wanted by the ordinary way, the rest of its 2 MiB in one go:
+ * vmf_insert_pfn() asks for the memory type of every page, which is that of
+ * ordinary memory for all of them.
+ */
 static vm_fault_t sim_bo_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct sim_bo *bo = to_sim_bo(vma->vm_private_data);
-	struct page **pages = sim_bo_pages(bo);
-	unsigned long addr, first, last;
+	struct sim_fault_around around = { .vma = vma, .bo = bo };
+	unsigned long first, last;
 	vm_fault_t ret;
 	u64 index;
 
@@ -50,21 +81,16 @@ static vm_fault_t sim_bo_fault(struct vm_fault *vmf)
 	if (index >= bo->npages)
 		return VM_FAULT_SIGBUS;
 	ret = vmf_insert_pfn(vma, vmf->address & PAGE_MASK,
-			     page_to_pfn(pages[index]));
+			     page_to_pfn(sim_bo_pages(bo)[index]));
 	if (ret != VM_FAULT_NOPAGE)
 		return ret;
 
-	/* The rest is a favour: when it fails, those pages fault later. */
+	/* A favour: when it fails, those pages fault later. */
 	first = max(ALIGN_DOWN(vmf->address, SIM_FAULT_AROUND), vma->vm_start);
 	last = min(ALIGN_DOWN(vmf->address, SIM_FAULT_AROUND) +
 		   SIM_FAULT_AROUND, vma->vm_end);
-	for (addr = first; addr < last; addr += PAGE_SIZE) {
-		index = sim_vma_page(vma, bo, addr);
-		if (index >= bo->npages ||
-		    vmf_insert_pfn(vma, addr, page_to_pfn(pages[index])) !=
-		    VM_FAULT_NOPAGE)
-			break;
-	}
+	apply_to_page_range(vma->vm_mm, first, last - first, sim_bo_fill_pte,
+			    &around);
 	return VM_FAULT_NOPAGE;
 }
 
