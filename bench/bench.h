@@ -43,6 +43,8 @@ void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void report(const char *figure, const char *measured, const char *against, double value,
 	    const char *unit, enum limit kind, double limit);
+void report_time(const char *figure, const char *measured, const char *against, double value,
+		 const char *unit, enum limit kind, double limit);
 char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 double now(void);
 double median(double *v, unsigned int n);

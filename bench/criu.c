@@ -217,10 +217,12 @@ void figures_criu(const struct sizes *sz)
 	if (med[VRAM] <= med[SMALL])
 		die("dumping %u MiB took no longer than %u MiB", sz->big_mib, sz->small_mib);
 	rate = bytes / (med[VRAM] - med[SMALL]);
-	report(text("VRAM contents dumped, %u MiB", sz->big_mib), text("%.0f MB/s", rate / 1e6),
-	       text("%.0f MB/s memcpy", copy / 1e6), rate / copy, "", AT_LEAST, 0.5);
-	report(text("criu dump, %u MiB VRAM", sz->big_mib), text("%.2f s", med[VRAM]),
-	       text("%.2f s anonymous memory", med[ANON]), med[VRAM] / med[ANON], "", AT_MOST, 1.2);
+	report_time(text("VRAM contents dumped, %u MiB", sz->big_mib),
+		    text("%.0f MB/s", rate / 1e6), text("%.0f MB/s memcpy", copy / 1e6),
+		    rate / copy, "", AT_LEAST, 0.5);
+	report_time(text("criu dump, %u MiB VRAM", sz->big_mib), text("%.2f s", med[VRAM]),
+		    text("%.2f s anonymous memory", med[ANON]), med[VRAM] / med[ANON], "",
+		    AT_MOST, 1.2);
 }
 
 /* Peak resident memory of a process so far, in MiB. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct row {
 
 static struct row rows[MAX_ROWS];
 static unsigned int num_rows;
+static bool lenient;
 static const struct sizes full = {
 	.big_mib = 256, .small_mib = 4,
 	.rss_big_mib = 1024, .rss_small_mib = 64, .rss_limit_mib = 64,
@@ -131,7 +133,8 @@ double memcpy_rate(unsigned int mib)
 {
 	size_t size = (size_t)mib << 20;
 	double rate[5], t;
-	char *mem = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *mem = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (mem == MAP_FAILED)
 		die("no memory for memcpy");
@@ -175,12 +178,27 @@ void report(const char *figure, const char *measured, const char *against, doubl
 		return;
 	}
 	r->met = kind == AT_MOST ? value <= limit : value >= limit;
-	snprintf(r->limit, sizeof(r->limit), "%s %.2f%s", kind == AT_MOST ? "<=" : ">=", limit, unit);
+	snprintf(r->limit, sizeof(r->limit), "%s %.2f%s", kind == AT_MOST ? "<=" : ">=", limit,
+		 unit);
 }
 
 static int wider(int width, const char *s)
 {
 	return (int)strlen(s) > width ? (int)strlen(s) : width;
+}
+
+/**
+ * report_time() - as report(), for a ratio of times
+ *
+ * Machines are shared: the quick run, which is a test, lets such a ratio be
+ * half as good as the limit before it fails. The full run does not.
+ */
+void report_time(const char *figure, const char *measured, const char *against, double value,
+		 const char *unit, enum limit kind, double limit)
+{
+	if (lenient)
+		limit *= kind == AT_MOST ? 2 : 0.5;
+	report(figure, measured, against, value, unit, kind, limit);
 }
 
 /* Print the table; the number of figures whose limit is not met. */
@@ -223,13 +241,15 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-		if (c == 'q')
+		if (c == 'q') {
 			sz = &quick;
-		else if (c == 'o')
+			lenient = true;
+		} else if (c == 'o') {
 			only = optarg;
-		else
+		} else {
 			die("usage: kfd_bench [--quick] [--only LETTERS] "
 			    "(a criu dumps, m criu's memory, u uAPI, i idle; default all)");
+		}
 	}
 	/* absolute: criu changes to the image directory before it looks */
 	criu_plugin_dir = realpath("build/criu-plugin", NULL);

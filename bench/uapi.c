@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Figures taken at the ioctl interface itself, without libhsakmt and without
- * criu, with the selftests' library: a child makes buffers, its parent stops it with ptrace, takes its
- * /dev/kfd file as a dumper would, and runs PROCESS_INFO, CHECKPOINT, UNPAUSE.
+ * criu, with the selftests' library: a child makes buffers, its parent stops it
+ * with ptrace, takes its /dev/kfd file as a dumper would, and runs
+ * PROCESS_INFO, CHECKPOINT, UNPAUSE.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -176,8 +177,9 @@ static void per_object(const struct sizes *sz, enum bo_kind kind, const char *na
 	holder_end(&few);
 	m = median(us_many, ROUNDS);
 	f = median(us_few, ROUNDS);
-	report(text("checkpoint per object, %u BOs (%s)", sz->many_bos, name),
-	       text("%.2f us", m), text("%.2f us with %u", f, sz->few_bos), m / f, "", AT_MOST, 1.3);
+	report_time(text("checkpoint per object, %u BOs (%s)", sz->many_bos, name),
+		    text("%.2f us", m), text("%.2f us with %u", f, sz->few_bos), m / f, "",
+		    AT_MOST, 1.3);
 }
 
 /* Free memory of the machine in KiB, with the per-CPU counters folded in. */

@@ -230,12 +230,13 @@ static void expect(const char *name, const void *buf, size_t len, int errnum,
 	struct kfd_image image;
 	char detail[256];
 	int ret = kfd_image_parse(&image, buf, len, &fault);
+	bool named;
 
+	named = !field || (fault.field && !strcmp(fault.field, field));
 	snprintf(detail, sizeof(detail), "answer %d, field %s; expected %d, %s",
 		 ret, fault.field ? fault.field : "none", -errnum,
 		 field ? field : "none");
-	result(ret == -errnum && (!field || (fault.field &&
-	       !strcmp(fault.field, field))), name, detail);
+	result(ret == -errnum && named, name, detail);
 }
 
 static void test_fields(void *buf)
