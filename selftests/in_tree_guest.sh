@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# In a guest: the kernel's own amdgpu provides KFD; amdkfd.ko must refuse to load,
+# say so in one line, and change nothing. Prints KTAP.
+set -u
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+
+modules=${MODULES:-build/$(uname -r)}
+n=0
+failed=0
+
+# result NAME RC
+result()
+{
+	n=$((n + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1"
+		failed=1
+	fi
+}
+
+kfd_state()
+{
+	ls -l /dev/kfd
+	find /sys/devices/virtual/kfd /sys/class/kfd/ | sort
+	cat /sys/class/kfd/kfd/topology/generation_id
+}
+
+echo "KTAP version 1"
+echo "1..6"
+out=$(modprobe amdgpu 2>&1)
+rc=$?
+[ -z "$out" ] || echo "# $out"
+[ $rc -eq 0 ] && [ -d /sys/class/kfd ]
+result in_tree_driver_provides_kfd $?
+
+before=$(kfd_state)
+dmesg --clear
+out=$(insmod "$modules/amdkfd.ko" 2>&1)
+rc=$?
+echo "# $out"
+[ $rc -ne 0 ] && grep -q 'File exists' <<< "$out"
+result refuses_to_load $?
+
+dmesg | sed 's/^/# /'
+[ "$(dmesg | grep -c 'amdkfd: another driver')" -eq 1 ]
+result says_so_in_one_line $?
+
+[ ! -e /sys/module/amdkfd ] && [ -d /sys/module/amdgpu ]
+result is_not_there $?
+
+[ "$(kfd_state)" = "$before" ]
+result changed_nothing $?
+
+modprobe -r amdgpu && [ ! -e /sys/class/kfd ] &&
+	insmod "$modules/amdkfd.ko" && rmmod amdkfd
+result loads_once_the_other_is_gone $?
+exit $failed
