@@ -4,7 +4,9 @@
 # Where build products go; two builds at the same time need two places.
 OUT ?= build
 # Kernels to build for: the newest installed headers of each series.
-KVER ?= $(shell vm/kernels.py headers 6.1) $(shell vm/kernels.py headers 6.12)
+# None before "make setup" has installed them, and what lists them.
+KVER ?= $(if $(wildcard /usr/bin/python3),$(shell vm/kernels.py headers 6.1) \
+	$(shell vm/kernels.py headers 6.12))
 # Extra warnings of kbuild; W= turns them off.
 W ?= 1
 JOBS ?= 2
