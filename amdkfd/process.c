@@ -250,7 +250,7 @@ struct kfd_process_device *kfd_process_device_by_user_id(struct kfd_process *p,
 {
 	u32 i;
 
-	/* 0: a GPU that the restored process does not know. */
+	/* 0 while a restore gives out the ids. */
 	for (i = 0; i < p->n_pdds; i++)
 		if (user_gpu_id && p->pdds[i]->user_gpu_id == user_gpu_id)
 			return p->pdds[i];

@@ -68,6 +68,8 @@ struct kfd_criu_load {
  *	On error the object has not been created.
  * @unload: undo all loads of this kind, newest first, and @load_process; the
  *	process had none of this kind before. Cannot fail.
+ * @has_state: optional: whether the process has state of this kind that is no
+ *	counted object; it must have none for a RESTORE
  * @save_process: optional: fields of the process record that are this kind's
  * @load_process: optional: act on them, before the first @load of this kind
  *
@@ -82,6 +84,7 @@ struct kfd_criu_object_ops {
 	int (*load)(struct kfd_criu_load *load, const struct kfd_record *rec,
 		    u32 index);
 	void (*unload)(struct kfd_process *p);
+	bool (*has_state)(struct kfd_process *p);
 	void (*save_process)(struct kfd_process *p,
 			     struct kfd_record_process *rec);
 	int (*load_process)(struct kfd_criu_load *load);

@@ -53,10 +53,13 @@ static int kfd_restore_check_args(struct kfd_process *p,
 	if (p->pause.active || p->restored)
 		return -EBUSY;
 	for (i = 0; i < KFD_CRIU_NUM_KINDS; i++)
-		if (kfd_criu_kinds[i]->count(p))
+		if (kfd_criu_kinds[i]->count(p) ||
+		    (kfd_criu_kinds[i]->has_state &&
+		     kfd_criu_kinds[i]->has_state(p)))
 			return -EBUSY;
 	for (i = 0; i < p->n_pdds; i++)
-		if (p->pdds[i]->gpu_vm)
+		if (p->pdds[i]->gpu_vm ||
+		    p->pdds[i]->user_gpu_id != p->pdds[i]->dev->id)
 			return -EBUSY;
 	return 0;
 }
@@ -135,6 +138,26 @@ kfd_restore_find_bucket(struct kfd_restore *r, u32 user_gpu_id)
 	return NULL;
 }
 
+/*
+ * GPUs that the image does not name get what is free: their own id, unless the
+ * process knows another GPU by it.
+ */
+static void kfd_restore_assign_others(struct kfd_process *p)
+{
+	struct kfd_process_device *pdd;
+	u32 i, id;
+
+	for (i = 0; i < p->n_pdds; i++) {
+		pdd = p->pdds[i];
+		if (pdd->user_gpu_id)
+			continue;
+		id = pdd->dev->id;
+		while (kfd_process_device_by_user_id(p, id))
+			id = id % U16_MAX + 1;
+		pdd->user_gpu_id = id;
+	}
+}
+
 /* Each record has its bucket, each bucket its GPU, and none is named twice. */
 static int kfd_restore_assign_gpus(struct kfd_restore *r)
 {
@@ -145,7 +168,6 @@ static int kfd_restore_assign_gpus(struct kfd_restore *r)
 	struct kfd_record rec = {};
 	u32 i;
 
-	/* GPUs that the image does not name are not known to the process. */
 	for (i = 0; i < p->n_pdds; i++)
 		p->pdds[i]->user_gpu_id = 0;
 	while (kfd_image_next(&r->image, &rec)) {
@@ -161,6 +183,7 @@ static int kfd_restore_assign_gpus(struct kfd_restore *r)
 			return -EINVAL;
 		pdd->user_gpu_id = dev.user_gpu_id;
 	}
+	kfd_restore_assign_others(p);
 	return 0;
 }
 
@@ -298,7 +321,7 @@ static int kfd_restore_load(struct kfd_restore *r,
 	if (!ret)
 		return 0;
 
-	/* unload() of a kind that was not begun finds nothing to do. */
+	/* The process had nothing: what there is now is of this restore. */
 	for (i = KFD_CRIU_NUM_KINDS - 1; i >= 0; i--)
 		kfd_criu_kinds[i]->unload(p);
 	kfd_restore_undo_devices(p);
@@ -354,8 +377,15 @@ static int kfd_resume_locked(struct kfd_process *p)
 	ret = kfd_memory_resume(p);
 	if (ret)
 		return ret;
+	ret = kfd_process_restore(p);
+	if (ret) {
+		pr_err("pasid %u: its queues do not come back: %d\n", p->pasid,
+		       ret);
+		kfd_process_evict(p);
+		return ret;
+	}
 	p->restored = false;
-	return kfd_process_restore(p);
+	return 0;
 }
 
 /**

@@ -17,6 +17,8 @@
 #include "../mmap_offset.h"
 #include "event.h"
 
+#define KFD_EVENT_PAGE_ORDER	get_order(KFD_EVENT_PAGE_SIZE)
+
 static u32 kfd_event_limit(const struct kfd_events *events)
 {
 	return min_t(u32, events->num_slots, KFD_SIGNAL_EVENT_LIMIT);
@@ -45,15 +47,17 @@ static void kfd_event_install_page(struct kfd_process *p, u64 *slots,
 int kfd_event_own_page(struct kfd_process *p)
 {
 	struct kfd_events *events = kfd_events(p);
-	unsigned long page;
 
 	lockdep_assert_held(&p->lock);
 	if (events->slots)
 		return 0;
-	page = __get_free_pages(GFP_KERNEL_ACCOUNT, get_order(KFD_EVENT_PAGE_SIZE));
-	if (!page)
+	if (!events->own_page)
+		events->own_page = (u64 *)__get_free_pages(GFP_KERNEL_ACCOUNT,
+							   KFD_EVENT_PAGE_ORDER);
+	if (!events->own_page)
 		return -ENOMEM;
-	kfd_event_install_page(p, (u64 *)page, KFD_EVENT_DEFAULT_SLOTS, true);
+	kfd_event_install_page(p, events->own_page, KFD_EVENT_DEFAULT_SLOTS,
+			       true);
 	return 0;
 }
 
@@ -102,9 +106,7 @@ void kfd_event_drop_page(struct kfd_process *p)
 	spin_unlock(&p->event_lock);
 	if (!slots)
 		return;
-	if (events->kernel_page)
-		free_pages((unsigned long)slots, get_order(KFD_EVENT_PAGE_SIZE));
-	else
+	if (!events->kernel_page)
 		kfd_process_bo_vunmap(p, events->page_cookie);
 	events->kernel_page = false;
 	events->page_handle = 0;
@@ -420,6 +422,10 @@ static void kfd_event_process_fini(struct kfd_process *p)
 	p->state[KFD_COMPONENT_EVENT] = NULL;
 	spin_unlock(&p->event_lock);
 	xa_destroy(&events->table);
+	/* Whoever had it mapped is gone with the address space. */
+	if (events->own_page)
+		free_pages((unsigned long)events->own_page,
+			   KFD_EVENT_PAGE_ORDER);
 	kfree(events);
 }
 

@@ -62,7 +62,9 @@ struct kfd_event {
  * @slots: event page, one u64 per slot; NULL before the first signal event
  *	(set once under event_lock)
  * @num_slots: slots that may be handed out (event_lock)
- * @kernel_page: @slots is the driver's own page, mapped by mmap type 2
+ * @kernel_page: @slots is @own_page
+ * @own_page: the driver's own page, mapped by mmap type 2. Once made it stays
+ *	until the process goes: a mapping of it holds no reference
  * @page_handle: BO handle of the event page when it is a buffer
  * @page_cookie: what kfd_process_bo_vunmap() wants
  */
@@ -73,6 +75,7 @@ struct kfd_events {
 	u64 *slots;
 	u32 num_slots;
 	bool kernel_page;
+	u64 *own_page;
 	u64 page_handle;
 	void *page_cookie;
 };

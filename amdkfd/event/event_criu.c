@@ -86,6 +86,12 @@ static void kfd_event_criu_unload(struct kfd_process *p)
 	kfd_event_drop_page(p);
 }
 
+/* A page that has been handed out may be mapped: it cannot be taken back. */
+static bool kfd_event_criu_has_state(struct kfd_process *p)
+{
+	return kfd_events(p)->slots || kfd_events(p)->own_page;
+}
+
 /**
  * kfd_event_criu_save_process - note the event page in the process record
  * @p: process being dumped
@@ -131,6 +137,7 @@ const struct kfd_criu_object_ops kfd_event_criu_ops = {
 	.save = kfd_event_criu_save,
 	.load = kfd_event_criu_load,
 	.unload = kfd_event_criu_unload,
+	.has_state = kfd_event_criu_has_state,
 	.save_process = kfd_event_criu_save_process,
 	.load_process = kfd_event_criu_load_process,
 };

@@ -4,8 +4,8 @@
  *
  * A WAIT_EVENTS call puts one waiter on each event; signalling marks the
  * waiters and wakes their call. An auto-reset event that wakes somebody does
- * not stay signalled; a call that ends by a signal gives back what it had
- * consumed, so nothing is lost when userspace repeats it.
+ * not stay signalled; a call that does not complete (a timeout, a signal, an
+ * event destroyed) gives back what it had consumed, so nothing is lost.
  *
  * Everything here is protected by process->event_lock.
  */
@@ -246,28 +246,6 @@ static int kfd_wait_start(struct kfd_process *p, const struct kfd_event_data *da
 	return ret;
 }
 
-/*
- * @undo: the call is going to be repeated: what an auto-reset event gave to
- * it is given back.
- */
-static void kfd_wait_end(struct kfd_process *p, struct kfd_event_waiter *waiters,
-			 u32 n, bool undo)
-{
-	struct kfd_event *ev;
-	u32 i;
-
-	spin_lock(&p->event_lock);
-	for (i = 0; i < n; i++) {
-		ev = waiters[i].event;
-		if (!ev)
-			continue;
-		list_del_init(&waiters[i].link);
-		if (undo && waiters[i].activated && ev->auto_reset)
-			kfd_event_signal_locked(ev);
-	}
-	spin_unlock(&p->event_lock);
-}
-
 static u32 kfd_wait_result(const struct kfd_event_waiter *waiters, u32 n,
 			   bool all)
 {
@@ -282,6 +260,31 @@ static u32 kfd_wait_result(const struct kfd_event_waiter *waiters, u32 n,
 	if (activated == n || (activated && !all))
 		return KFD_IOC_WAIT_RESULT_COMPLETE;
 	return KFD_IOC_WAIT_RESULT_TIMEOUT;
+}
+
+/*
+ * The result, which nothing can change any more. Unless it is "complete" what
+ * auto-reset events gave to this call is given back.
+ */
+static u32 kfd_wait_end(struct kfd_process *p, struct kfd_event_waiter *waiters,
+			u32 n, bool all)
+{
+	struct kfd_event *ev;
+	u32 i, result;
+
+	spin_lock(&p->event_lock);
+	result = kfd_wait_result(waiters, n, all);
+	for (i = 0; i < n; i++) {
+		ev = waiters[i].event;
+		if (!ev)
+			continue;
+		list_del_init(&waiters[i].link);
+		if (result != KFD_IOC_WAIT_RESULT_COMPLETE &&
+		    waiters[i].activated && ev->auto_reset)
+			kfd_event_signal_locked(ev);
+	}
+	spin_unlock(&p->event_lock);
+	return result;
 }
 
 static bool kfd_wait_ended(const struct kfd_event_waiter *waiters, u32 n,
@@ -322,7 +325,8 @@ static int kfd_wait_copy_out(struct kfd_event_data __user *user,
 	return 0;
 }
 
-static int kfd_wait_sleep(struct kfd_ioctl_wait_events_args *args,
+static int kfd_wait_sleep(struct kfd_process *p,
+			  struct kfd_ioctl_wait_events_args *args,
 			  struct kfd_event_waiter *waiters,
 			  wait_queue_head_t *wq)
 {
@@ -334,7 +338,7 @@ static int kfd_wait_sleep(struct kfd_ioctl_wait_events_args *args,
 	left = wait_event_interruptible_timeout(*wq,
 						kfd_wait_ended(waiters, n, all),
 						timeout);
-	args->wait_result = kfd_wait_result(waiters, n, all);
+	args->wait_result = kfd_wait_end(p, waiters, n, all);
 	if (args->wait_result == KFD_IOC_WAIT_RESULT_FAIL)
 		return -EIO;
 	if (left >= 0 || args->wait_result == KFD_IOC_WAIT_RESULT_COMPLETE)
@@ -381,8 +385,7 @@ int kfd_ioctl_wait_events(struct file *filp, struct kfd_process *p, void *data)
 	if (ret)
 		goto out;
 
-	ret = kfd_wait_sleep(args, waiters, &wq);
-	kfd_wait_end(p, waiters, n, ret == -ERESTARTSYS);
+	ret = kfd_wait_sleep(p, args, waiters, &wq);
 	if (ret == -ERESTARTSYS && args->timeout != KFD_WAIT_INFINITE)
 		args->timeout = time_after(deadline, jiffies) ?
 				jiffies_to_msecs(deadline - jiffies) : 0;
