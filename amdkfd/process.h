@@ -102,6 +102,7 @@ struct kfd_queue_sched_ops {
  * @owner: thread group that paused it
  * @files: the owner's file table (compared, never dereferenced): its last
  *	close of the kfd file ends the pause
+ * @filp: the kfd file that it was paused by (likewise only compared)
  * @watch: ends the pause when the owner is gone or no longer the tracer;
  *	pending, it holds a reference on the process; who cancels it (also
  *	teardown, process.c) puts that
@@ -112,6 +113,7 @@ struct kfd_pause {
 	bool active;
 	struct pid *owner;
 	void *files;
+	const void *filp;
 	struct delayed_work watch;
 };
 

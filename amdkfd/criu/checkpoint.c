@@ -38,6 +38,7 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
 /**
  * kfd_criu_process_info - PROCESS_INFO: pause, and say how large the image is
  * @p: the process
+ * @filp: the kfd file that was used: its last close ends the pause
  * @args: num_devices, num_bos, num_objects, priv_data_size and pid are set
  *
  * Context: sleeps; process->lock held.
@@ -45,7 +46,7 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
  * -ETIME: a queue does not stop, and the process goes on; -E2BIG: more state
  * than an image may have.
  */
-int kfd_criu_process_info(struct kfd_process *p,
+int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args)
 {
 	u64 size = kfd_criu_image_size(p);
@@ -57,7 +58,7 @@ int kfd_criu_process_info(struct kfd_process *p,
 		return -EBUSY;
 	if (size > KFD_IMAGE_MAX_BYTES)
 		return -E2BIG;
-	ret = kfd_pause_begin(p);
+	ret = kfd_pause_begin(p, filp);
 	if (ret)
 		return ret;
 	args->num_devices = p->n_pdds;

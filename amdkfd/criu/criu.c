@@ -49,7 +49,7 @@ int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data)
 		return ret;
 	switch (args->op) {
 	case KFD_CRIU_OP_PROCESS_INFO:
-		ret = kfd_criu_process_info(p, args);
+		ret = kfd_criu_process_info(p, filp, args);
 		break;
 	case KFD_CRIU_OP_CHECKPOINT:
 		ret = kfd_criu_checkpoint(p, args);

@@ -29,11 +29,11 @@ extern const struct kfd_criu_object_ops *const
 	kfd_criu_kinds[KFD_CRIU_NUM_KINDS];
 
 /* pause.c; p->lock held */
-int kfd_pause_begin(struct kfd_process *p);
+int kfd_pause_begin(struct kfd_process *p, const struct file *filp);
 void kfd_pause_end(struct kfd_process *p);
 
 /* checkpoint.c, restore.c; p->lock held */
-int kfd_criu_process_info(struct kfd_process *p,
+int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args);
 int kfd_criu_checkpoint(struct kfd_process *p,
 			const struct kfd_ioctl_criu_args *args);

@@ -60,6 +60,7 @@ static void kfd_pause_forget(struct kfd_process *p)
 
 	pause->active = false;
 	pause->files = NULL;
+	pause->filp = NULL;
 	put_pid(pause->owner);
 	pause->owner = NULL;
 }
@@ -87,13 +88,14 @@ static void kfd_pause_watch(struct work_struct *work)
 /**
  * kfd_pause_begin - evict the queues on behalf of the caller
  * @p: the process
+ * @filp: the kfd file that the caller does it by
  *
  * Pausing a paused process again makes the caller the owner.
  *
  * Context: sleeps; process->lock held.
  * Return: 0; -ETIME: a queue did not stop: nothing has changed.
  */
-int kfd_pause_begin(struct kfd_process *p)
+int kfd_pause_begin(struct kfd_process *p, const struct file *filp)
 {
 	struct kfd_pause *pause = &p->pause;
 	int ret;
@@ -109,6 +111,7 @@ int kfd_pause_begin(struct kfd_process *p)
 	put_pid(pause->owner);
 	pause->owner = get_pid(task_tgid(current));
 	pause->files = current->files;
+	pause->filp = filp;
 	if (!pause->active) {
 		pause->active = true;
 		/* Once: the work of an earlier pause may still be running. */
@@ -154,13 +157,15 @@ static int kfd_pause_same_file(const void *filp, struct file *file,
 void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
 			  struct file *filp)
 {
-	if (!READ_ONCE(p->pause.active) || READ_ONCE(p->pause.files) != id)
+	if (!READ_ONCE(p->pause.active) || READ_ONCE(p->pause.files) != id ||
+	    READ_ONCE(p->pause.filp) != filp)
 		return;
 	/* Another fd of the same file keeps the pause. */
 	if (iterate_fd(id, 0, kfd_pause_same_file, filp))
 		return;
 	mutex_lock(&p->lock);
-	if (!p->dead && p->pause.active && p->pause.files == id)
+	if (!p->dead && p->pause.active && p->pause.files == id &&
+	    p->pause.filp == filp)
 		kfd_pause_end(p);
 	mutex_unlock(&p->lock);
 }
