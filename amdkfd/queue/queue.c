@@ -202,6 +202,14 @@ struct kfd_queue *kfd_queue_create(struct kfd_process_device *pdd,
 		return ERR_PTR(-ENOMEM);
 	q->pdd = pdd;
 	q->props = *props;
+	if (kfd_queue_is_sdma(props->type)) {
+		/* What only a compute queue has is neither checked nor kept. */
+		q->props.eop_addr = 0;
+		q->props.eop_size = 0;
+		q->props.cwsr_addr = 0;
+		q->props.cwsr_size = 0;
+		q->props.ctl_stack_size = 0;
+	}
 	q->mqd_ops = kfd_mqd_ops_for(pdd->dev);
 	INIT_LIST_HEAD(&q->link);
 	ret = -EOPNOTSUPP;
@@ -413,9 +421,24 @@ int kfd_ioctl_destroy_queue(struct file *filp, struct kfd_process *p,
 	return 0;
 }
 
-/* Change a queue's MQD while it is off the hardware. */
+static void kfd_queue_swap(struct kfd_queue *q,
+			   struct kfd_queue_properties *props,
+			   struct kfd_cu_mask *cu_mask)
+{
+	if (props)
+		swap(q->props, *props);
+	if (cu_mask)
+		swap(q->cu_mask, *cu_mask);
+	q->mqd_ops->update(q);
+}
+
+/*
+ * Change a queue's MQD while it is off the hardware. An error leaves it as it
+ * was, though maybe no longer loaded: its GPU is gone then.
+ */
 static int kfd_queue_change(struct kfd_queue *q,
-			    const struct kfd_queue_properties *props)
+			    struct kfd_queue_properties *props,
+			    struct kfd_cu_mask *cu_mask)
 {
 	struct kfd_device *dev = q->pdd->dev;
 	int ret;
@@ -423,10 +446,10 @@ static int kfd_queue_change(struct kfd_queue *q,
 	mutex_lock(&dev->scheduler_lock);
 	ret = kfd_queue_stop_locked(q);
 	if (!ret) {
-		if (props)
-			q->props = *props;
-		q->mqd_ops->update(q);
+		kfd_queue_swap(q, props, cu_mask);
 		ret = kfd_queue_start_locked(q);
+		if (ret)
+			kfd_queue_swap(q, props, cu_mask);
 	}
 	mutex_unlock(&dev->scheduler_lock);
 	return ret;
@@ -468,7 +491,7 @@ int kfd_ioctl_update_queue(struct file *filp, struct kfd_process *p, void *data)
 	ret = kfd_queue_hold_buffers(q->pdd, &props, &buffers);
 	if (ret)
 		goto unlock;
-	ret = kfd_queue_change(q, &props);
+	ret = kfd_queue_change(q, &props, NULL);
 	if (!ret)
 		swap(buffers, q->buffers);
 	kfd_queue_release_buffers(q->pdd, &buffers);
@@ -508,10 +531,7 @@ int kfd_ioctl_set_cu_mask(struct file *filp, struct kfd_process *p, void *data)
 	ret = -EINVAL;
 	if (kfd_queue_is_sdma(q->props.type))
 		goto unlock;
-	swap(q->cu_mask, mask);
-	ret = kfd_queue_change(q, NULL);
-	if (ret)
-		swap(q->cu_mask, mask);
+	ret = kfd_queue_change(q, NULL, &mask);
 unlock:
 	kfd_process_unlock(p);
 	return ret;

@@ -79,7 +79,7 @@ int kfd_queue_check_properties(const struct kfd_queue_properties *props)
 	if (!IS_ALIGNED(props->read_ptr, rptr_size) ||
 	    !IS_ALIGNED(props->write_ptr, sizeof(u64)))
 		return -EINVAL;
-	if (!kfd_queue_in_aperture(props->read_ptr, rptr_size) ||
+	if (!kfd_queue_in_aperture(props->read_ptr, sizeof(u64)) ||
 	    !kfd_queue_in_aperture(props->write_ptr, sizeof(u64)))
 		return -EFAULT;
 	if (kfd_queue_is_sdma(props->type))

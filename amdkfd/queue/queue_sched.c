@@ -92,7 +92,8 @@ static int kfd_queue_sched_evict(struct kfd_process_device *pdd)
 		if (err) {
 			ret = err;
 			/* The first has shown it: many must not add up. */
-			timeout_ms = KFD_PREEMPT_MORE_TIMEOUT_MS;
+			timeout_ms = timeout_ms > KFD_PREEMPT_MORE_TIMEOUT_MS ?
+				     KFD_PREEMPT_MORE_TIMEOUT_MS : 1;
 		}
 	}
 	return ret;
@@ -157,6 +158,8 @@ void kfd_queue_detach(struct kfd_queue *q)
 
 	mutex_lock(&dev->scheduler_lock);
 	list_del_init(&q->link);
-	kfd_queue_stop_locked(q);
+	/* One that is evicted and still loaded has had its time. */
+	if (!q->evictions)
+		kfd_queue_stop_locked(q);
 	mutex_unlock(&dev->scheduler_lock);
 }
