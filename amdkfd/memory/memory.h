@@ -88,6 +88,8 @@ struct kfd_memory {
  *	(notifier_lock)
  * @absent_last: last such page; below @absent_first: none (notifier_lock)
  * @needed: GPUs that it is mapped on or being mapped on (notifier_lock)
+ * @lost_since: jiffies of the first vain attempt since it went onto the list;
+ *	0: none (validate_lock)
  * @invalid_node: in kfd_memory.invalid (notifier_lock)
  */
 struct kfd_userptr {
@@ -98,6 +100,7 @@ struct kfd_userptr {
 	u64 absent_first;
 	u64 absent_last;
 	unsigned int needed;
+	unsigned long lost_since;
 	struct list_head invalid_node;
 };
 

@@ -77,8 +77,8 @@
 #define RESTORE_DELAY_MAX_MS	1000
 /* Time after which the restore work makes a pause though it gets on. */
 #define RESTORE_PASS_JIFFIES	HZ
-/* Delay that, once reached, ends the patience with memory that is not there. */
-#define RESTORE_GIVE_UP_MS	256
+/* How long memory may be away before its userptr is given up. */
+#define RESTORE_GIVE_UP_MS	500
 /* Lost races with the notifier after which it does. */
 #define RESTORE_TRIES		8
 
@@ -289,8 +289,10 @@ static int userptr_validate(struct kfd_userptr *u, unsigned int tries)
 		else if (tries)
 			userptr_set_present(u);
 		mutex_unlock(&memory->notifier_lock);
-		if (present)
+		if (present) {
+			u->lost_since = 0;
 			return 0;
+		}
 		if (!tries--)
 			return -EAGAIN;
 		ret = userptr_populate(u, first, last);
@@ -319,8 +321,15 @@ static bool userptr_give_up(struct kfd_userptr *u, int err)
 {
 	struct kfd_memory *memory = u->bo->memory;
 
-	if (err != -EFAULT || memory->delay_ms < RESTORE_GIVE_UP_MS)
+	lockdep_assert_held(&memory->validate_lock);
+	if (err != -EFAULT)
 		return false;
+	if (!u->lost_since)
+		u->lost_since = jiffies ?: 1;
+	if (time_before(jiffies, u->lost_since +
+			msecs_to_jiffies(RESTORE_GIVE_UP_MS)))
+		return false;
+	u->lost_since = 0;
 	pr_warn_ratelimited("amdkfd: pasid %u: userptr buffer at 0x%lx has lost its memory; GPU accesses will fault\n",
 			    memory->process->pasid, u->addr);
 	mutex_lock(&memory->notifier_lock);
