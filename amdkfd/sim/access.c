@@ -308,7 +308,8 @@ int sim_vm_fill(struct sim_vm *vm, u64 va, u32 value, u32 size, size_t len,
 
 static void sim_move(void *d, const void *s, size_t len)
 {
-	if (d > s && d < s + len)
+	/* memcpy() may go downwards too: not for ranges that overlap at all. */
+	if (d < s + len && s < d + len)
 		memmove(d, s, len);
 	else
 		sim_copy_up(d, s, len);
@@ -432,14 +433,15 @@ int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
 }
 
 /**
- * sim_vm_mapped() - whether a byte can be read
+ * sim_vm_mapped() - whether a byte can be reached
  * @vm: address space
  * @va: the byte
+ * @write: for writing, else for reading
  *
  * Context: as sim_vm_read(). The answer may be old when it arrives.
  * Return: true when a mapping holds it and its page is present.
  */
-bool sim_vm_mapped(struct sim_vm *vm, u64 va)
+bool sim_vm_mapped(struct sim_vm *vm, u64 va, bool write)
 {
 	struct sim_fault_info fault;
 	struct sim_mapping *m;
@@ -447,10 +449,10 @@ bool sim_vm_mapped(struct sim_vm *vm, u64 va)
 	size_t len = 1;
 
 	down_read(&vm->lock);
-	m = sim_vm_reach(vm, va, false, &fault);
+	m = sim_vm_reach(vm, va, write, &fault);
 	if (m) {
 		sim_bo_lock_pages(m->bo);
-		mapped = sim_mapping_span(m, va, false, &len, &fault);
+		mapped = sim_mapping_span(m, va, write, &len, &fault);
 		sim_bo_unlock_pages(m->bo);
 	}
 	up_read(&vm->lock);

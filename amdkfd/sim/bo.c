@@ -102,6 +102,10 @@ static int sim_bo_access(struct vm_area_struct *vma, unsigned long addr,
 	int done, n;
 	u8 *p;
 
+	/* The caller does not stop at the mapping's end. */
+	len = min_t(unsigned long, len, vma->vm_end - addr);
+	if (write && !(vma->vm_flags & VM_MAYWRITE))
+		return -EACCES;
 	for (done = 0; done < len; done += n) {
 		u64 index = sim_vma_page(vma, bo, addr + done);
 

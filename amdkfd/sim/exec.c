@@ -96,6 +96,14 @@ static int sim_window_fill(struct sim_exec *x, u64 va, u32 need, u32 most)
 	return 0;
 }
 
+/* Whether @n dwords at @va are in the window; no sum here can wrap. */
+static bool sim_window_has(const struct sim_exec *x, u64 va, u32 n)
+{
+	u64 bytes = x->window_dwords * 4ull, skip = va - x->window_va;
+
+	return va >= x->window_va && skip < bytes && n * 4ull <= bytes - skip;
+}
+
 /**
  * sim_src_read() - read dwords of the packet source
  * @x: context
@@ -112,8 +120,7 @@ int sim_src_read(struct sim_exec *x, u32 ofs, u32 *dst, u32 dwords)
 		u64 va = sim_src_va(x, ofs, &run);
 
 		n = min(run, dwords);
-		if (!x->window_dwords || va < x->window_va ||
-		    va + n * 4ull > x->window_va + x->window_dwords * 4ull) {
+		if (!sim_window_has(x, va, n)) {
 			int ret = sim_window_fill(x, va, n, run);
 
 			if (ret)

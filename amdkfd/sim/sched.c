@@ -260,9 +260,12 @@ static enum sim_turn sim_queue_turn(struct sim_engine *e,
 	return turn;
 }
 
-/* Take the queue back from the thread. */
+/*
+ * Take the queue back from the thread. @progress, not a mere look, keeps the
+ * doorbell open: half a packet may stand in the ring for ever.
+ */
 static void sim_queue_put(struct sim_engine *e, struct kfd_gpu_queue *q,
-			  enum sim_turn turn)
+			  enum sim_turn turn, bool progress)
 {
 	u64 now = ktime_get_ns();
 
@@ -272,6 +275,10 @@ static void sim_queue_put(struct sim_engine *e, struct kfd_gpu_queue *q,
 	if (q->lost) {
 		q->lost = false;
 		q->regs.error |= SIM_ERROR_LOST;
+	}
+	if (progress) {
+		sim_doorbell_active(q->doorbell, now);
+		e->poll = SIM_POLL_MIN_NS;
 	}
 	switch (turn) {
 	case SIM_TURN_BLOCKED:
@@ -284,9 +291,6 @@ static void sim_queue_put(struct sim_engine *e, struct kfd_gpu_queue *q,
 					 NSEC_PER_MSEC;
 		break;
 	case SIM_TURN_AGAIN:
-		sim_doorbell_active(q->doorbell, now);
-		e->poll = SIM_POLL_MIN_NS;
-		break;
 	case SIM_TURN_IDLE:
 		break;
 	}
@@ -393,11 +397,15 @@ static void sim_engine_survey(struct sim_engine *e, struct sim_rest *rest)
 		} else if (q->peek) {
 			rest->again = true;
 		} else if (READ_ONCE(q->doorbell->open)) {
-			if (!sim_doorbell_expired(q->doorbell, now))
-				rest->poll = true;
-			else if (!rest->arm &&
-				 sim_doorbell_arm_begin(q->doorbell))
+			/*
+			 * One that is being armed at this moment too: the
+			 * store may have opened it again behind the unmapping.
+			 */
+			if (sim_doorbell_expired(q->doorbell, now) &&
+			    !rest->arm && sim_doorbell_arm_begin(q->doorbell))
 				rest->arm = q->doorbell;
+			else
+				rest->poll = true;
 		}
 	}
 	spin_unlock(&e->lock);
@@ -437,6 +445,16 @@ static void sim_engine_idle(struct sim_engine *e)
 	sim_engine_sleep(e, rest.wake);
 }
 
+static void sim_engine_turn(struct sim_engine *e, struct kfd_gpu_queue *q,
+			    bool peek)
+{
+	u64 packets = q->packets;
+	enum sim_turn turn = sim_queue_turn(e, q, peek);
+
+	sim_queue_put(e, q, turn, q->packets != packets ||
+		      (turn == SIM_TURN_AGAIN && !peek));
+}
+
 static int sim_engine_thread(void *arg)
 {
 	struct sim_engine *e = arg;
@@ -448,7 +466,7 @@ static int sim_engine_thread(void *arg)
 		sim_engine_notice(e);
 		q = sim_engine_pick(e, &peek);
 		if (q)
-			sim_queue_put(e, q, sim_queue_turn(e, q, peek));
+			sim_engine_turn(e, q, peek);
 		else if (!busy)
 			sim_engine_idle(e);
 		cond_resched();
@@ -624,7 +642,7 @@ void sim_queue_destroy(void *gpu, struct kfd_gpu_queue *q)
  * @gpu: GPU
  *
  * They halt with SIM_ERROR_LOST; queues that hang can be taken off again.
- * Queues that were off the hardware are in their MQDs and survive.
+ * Queues that the driver had taken off are in their MQDs and survive.
  *
  * Context: any.
  */

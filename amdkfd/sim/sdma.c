@@ -45,11 +45,11 @@ static u32 sdma_forgive(struct sim_exec *x, u64 src, u64 dst, u32 bytes)
 
 	if (x->queue || !last)
 		return bytes;
-	if (sim_vm_mapped(x->vm, src + last) &&
-	    sim_vm_mapped(x->vm, dst + last))
+	if (sim_vm_mapped(x->vm, src + last, false) &&
+	    sim_vm_mapped(x->vm, dst + last, true))
 		return bytes;
-	if (sim_vm_mapped(x->vm, src + last - 1) &&
-	    sim_vm_mapped(x->vm, dst + last - 1))
+	if (sim_vm_mapped(x->vm, src + last - 1, false) &&
+	    sim_vm_mapped(x->vm, dst + last - 1, true))
 		return last;
 	return bytes;
 }

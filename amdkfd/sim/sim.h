@@ -112,7 +112,7 @@ int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
  * Whether the byte at @va has a present page. A hint: it may change as soon as
  * it is answered. The job path drops the last byte of a copy with it.
  */
-bool sim_vm_mapped(struct sim_vm *vm, u64 va);
+bool sim_vm_mapped(struct sim_vm *vm, u64 va, bool write);
 
 /* What the driver calls a kfd_gpu_vm is the sim_vm of a DRM file. */
 static inline struct sim_vm *to_sim_vm(struct kfd_gpu_vm *vm)
