@@ -606,4 +606,43 @@ TEST_F_TIMEOUT(regression, multi_event_page, 60)
 	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
 }
 
+/* A restore into a process that has the driver's event page mapped. */
+static int restore_over_event_page(void *arg)
+{
+	struct kfd_ioctl_create_event_args ev = {};
+	struct kfd_snapshot *s = arg;
+	uint64_t *page;
+	struct kfd k;
+	int ret, i;
+
+	if (kfd_snapshot_open(&k, s) ||
+	    kfd_event_create(&k, KFD_IOC_EVENT_SIGNAL, false, &ev))
+		return -EPROTO;
+	page = mmap(NULL, KFD_EVENT_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, k.fd,
+		    (off_t)ev.event_page_offset);
+	if (page == MAP_FAILED || kfd_event_destroy(&k, ev.event_id))
+		return -EPROTO;
+	page[9] = 0x1234;
+	ret = kfd_snapshot_restore_op(&k, s);
+	/* What is still mapped must still be ours: let others allocate. */
+	for (i = 0; i < 64; i++)
+		if (mmap(NULL, KFD_EVENT_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+			return -EPROTO;
+	return page[9] == 0x1234 ? ret : -EPROTO;
+}
+
+TEST_F_TIMEOUT(regression, mapped_event_page, 60)
+{
+	struct kfd_snapshot bad;
+
+	if (!kfd_is_ours())
+		SKIP(return, "the in-tree driver's image is not known here");
+	IMAGE();
+	ASSERT_OK(kfd_snapshot_copy(&self->s, &bad));
+	EXPECT_ERR(EBUSY, kfd_in_child(restore_over_event_page, &bad));
+	kfd_snapshot_free(&bad);
+	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+}
+
 KFD_TEST_MAIN
