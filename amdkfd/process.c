@@ -344,6 +344,27 @@ void kfd_process_device_release_vm(struct kfd_process_device *pdd)
 	pdd->drm_file = NULL;
 }
 
+/* One step on every GPU, whatever the others say: the first error. */
+static int kfd_process_sched(struct kfd_process *p,
+			     int (*step)(struct kfd_process_device *pdd))
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < p->n_pdds; i++) {
+		struct kfd_process_device *pdd = p->pdds[i];
+		int err = 0;
+
+		mutex_lock(&pdd->dev->scheduler_lock);
+		if (!pdd->closed)
+			err = step(pdd);
+		mutex_unlock(&pdd->dev->scheduler_lock);
+		if (err && !ret)
+			ret = err;
+	}
+	return ret;
+}
+
 /**
  * kfd_process_evict() - take all queues of a process off all its GPUs
  * @p: the process
@@ -355,21 +376,7 @@ void kfd_process_device_release_vm(struct kfd_process_device *pdd)
  */
 int kfd_process_evict(struct kfd_process *p)
 {
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < p->n_pdds; i++) {
-		struct kfd_process_device *pdd = p->pdds[i];
-		int err = 0;
-
-		mutex_lock(&pdd->dev->scheduler_lock);
-		if (!pdd->closed)
-			err = kfd_sched_ops->evict(pdd);
-		mutex_unlock(&pdd->dev->scheduler_lock);
-		if (err)
-			ret = err;
-	}
-	return ret;
+	return kfd_process_sched(p, kfd_sched_ops->evict);
 }
 
 /**
@@ -382,21 +389,7 @@ int kfd_process_evict(struct kfd_process *p)
  */
 int kfd_process_restore(struct kfd_process *p)
 {
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < p->n_pdds; i++) {
-		struct kfd_process_device *pdd = p->pdds[i];
-		int err = 0;
-
-		mutex_lock(&pdd->dev->scheduler_lock);
-		if (!pdd->closed)
-			err = kfd_sched_ops->restore(pdd);
-		mutex_unlock(&pdd->dev->scheduler_lock);
-		if (err && !ret)
-			ret = err;
-	}
-	return ret;
+	return kfd_process_sched(p, kfd_sched_ops->restore);
 }
 
 /**

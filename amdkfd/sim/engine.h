@@ -294,11 +294,6 @@ struct sim_faults {
 	atomic_t packets;
 };
 
-static inline struct sim_vm *sim_vm_of(struct kfd_gpu_vm *vm)
-{
-	return (struct sim_vm *)vm;
-}
-
 static inline bool sim_queue_is_aql(const struct kfd_gpu_queue *q)
 {
 	return q && q->desc.type == KFD_GPU_QUEUE_AQL;

@@ -501,7 +501,7 @@ int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
 	if (!q)
 		return -ENOMEM;
 	q->engine = g->engines[engine];
-	q->vm = sim_vm_get(sim_vm_of(vm));
+	q->vm = sim_vm_get(to_sim_vm(vm));
 	q->desc = *desc;
 	q->doorbell = desc->doorbell->priv;
 	spin_lock(&q->engine->lock);
