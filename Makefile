@@ -10,10 +10,16 @@ KVER ?= $(if $(wildcard /usr/bin/python3),$(shell vm/kernels.py headers 6.1) \
 # Extra warnings of kbuild; W= turns them off.
 W ?= 1
 JOBS ?= 2
+# DEBUG=1 builds the KUnit suites and stop points in; the debug kernel's modules have
+# them. BREAK=NAME brings a bug of Documentation/testing.rst back (BREAK=all: any of
+# them, chosen by the module parameter "broken"). No release build has either.
+DEBUG ?=
+BREAK ?=
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SRC = /usr/src/amdkfd-cr-$(VERSION)
-KDIR_OF = $(or $(KDIR),/lib/modules/$(1)/build)
+KDIR_OF = $(or $(KDIR),$(shell vm/kernels.py build $(1)))
+DEBUG_OF = $(or $(DEBUG),$(if $(filter %-kfd-debug,$(1)),1),$(if $(BREAK),1))
 # the commands below mean the same whatever make calls this makefile
 MAKEFLAGS += --no-print-directory
 
@@ -30,6 +36,8 @@ help:
 #:   demo             simulated GPUs, a running program, its checkpoint and restore
 #:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
 #:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel
+#:   debug-kernel     build the kernel of vm/debug.config, kept outside of this tree
+#:   check-debug      all selftests, KUnit and the end-to-end test in that kernel
 #:   path/to/file.o   one object of the modules, for each kernel
 #:   lint             modules with W=1 C=2, checkpatch, shellcheck: no warning allowed
 #:   plugin, selftests, bench-tools, demo-tools
@@ -51,7 +59,8 @@ define kbuild
 		scripts/farm $(OUT)/$(1); \
 		amdkfd/compat/configure.sh $(call KDIR_OF,$(1)) $(OUT)/$(1)/compat_config.h; \
 		exec $(MAKE) -C $(call KDIR_OF,$(1)) M=$(abspath $(OUT))/$(1) \
-			-j$(JOBS) W=$(W) $(if $(C),C=$(C)) $(2)'
+			-j$(JOBS) W=$(W) $(if $(C),C=$(C)) \
+			KFD_DEBUG=$(call DEBUG_OF,$(1)) KFD_BREAK=$(BREAK) $(2)'
 endef
 
 .PHONY: modules
@@ -95,6 +104,16 @@ lint:
 check:
 	@scripts/setup
 	@scripts/check $(TESTS)
+
+.PHONY: debug-kernel
+debug-kernel:
+	@scripts/setup
+	@vm/debug-kernel
+
+.PHONY: check-debug
+check-debug:
+	@scripts/setup
+	@scripts/check '*-debug'
 
 .PHONY: demo
 demo:

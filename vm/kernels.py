@@ -1,18 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which distribution kernels are installed here.
+"""Which kernels there are to boot and to build for.
 
     kernels.py image SERIES      newest bootable KVER of the series (6.1, 6.12)
     kernels.py headers SERIES    newest KVER of the series that has a header tree
+    kernels.py build KVER        directory that modules for it are built with
 
-Prints one KVER, or nothing with exit status 1. Only the plain amd64 flavour
-counts: no -rt, no -cloud. Also imported by vm/run.
+Prints one line, or nothing with exit status 1. Of the distribution's kernels
+only the plain amd64 flavour counts: no -rt, no -cloud. The series "debug" is
+the kernel that vm/debug-kernel has built. Also imported by vm/run.
 """
 import os
 import re
 import sys
 
 SERIES = ("6.1", "6.12")
+DEBUG = "debug"
+CACHE = os.environ.get("AMDKFD_CR_CACHE") or os.path.expanduser("~/.cache/amdkfd-cr")
+DEBUG_KERNEL = os.path.join(CACHE, "debug-kernel", "current")
 
 
 def _sort_key(kver):
@@ -40,15 +45,36 @@ def installed(kind, series):
     return sorted(found, key=_sort_key, reverse=True)
 
 
+def debug_release():
+    """KVER of the debug kernel, or None when it has not been built."""
+    try:
+        with open(os.path.join(DEBUG_KERNEL, "release")) as f:
+            return f.read().strip()
+    except FileNotFoundError:
+        return None
+
+
+def build_dir(kver):
+    """The directory that modules for a kernel are built with."""
+    if kver == debug_release():
+        return os.path.join(os.path.realpath(DEBUG_KERNEL), "build")
+    return f"/lib/modules/{kver}/build"
+
+
 def newest(kind, series):
     """The newest KVER of a series, or None."""
+    if series == DEBUG:
+        return debug_release()
     found = installed(kind, series)
     return found[0] if found else None
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("image", "headers"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("image", "headers", "build"):
         sys.exit(__doc__)
+    if sys.argv[1] == "build":
+        print(build_dir(sys.argv[2]))
+        return 0
     kver = newest(sys.argv[1], sys.argv[2])
     if not kver:
         return 1
