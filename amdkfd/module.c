@@ -17,6 +17,7 @@
 #include "chardev.h"
 #include "compat/compat.h"
 #include "criu/criu.h"
+#include "debug/debug.h"
 #include "event/event.h"
 #include "memory/memory.h"
 #include "process.h"
@@ -114,11 +115,16 @@ static int __init kfd_module_init(void)
 	ret = kfd_topology_init(kfd_chardev_device());
 	if (ret)
 		goto err_chardev;
+	ret = kfd_debug_init();
+	if (ret)
+		goto err_topology;
 
 	pr_info("interface %u.%u\n", KFD_IOCTL_MAJOR_VERSION,
 		KFD_IOCTL_MINOR_VERSION);
 	return 0;
 
+err_topology:
+	kfd_topology_exit();
 err_chardev:
 	kfd_chardev_exit();
 err_criu:
@@ -136,6 +142,7 @@ static void __exit kfd_module_exit(void)
 	 * Every provider, file and process holds this module: there are none.
 	 * What may still run are the last instructions of their works.
 	 */
+	kfd_debug_exit();
 	kfd_topology_exit();
 	kfd_chardev_exit();
 	kfd_criu_exit();
