@@ -228,6 +228,15 @@ void kfd_sleep_ms(unsigned int ms)
 		;
 }
 
+/* How much longer everything may take: KFD_TIME_SCALE of the environment. */
+int kfd_time_scale(void)
+{
+	const char *text = getenv("KFD_TIME_SCALE");
+	int scale = text ? atoi(text) : 1;
+
+	return scale > 0 ? scale : 1;
+}
+
 bool kfd_sim_present(void)
 {
 	return !access(SIM_KNOBS, F_OK);

@@ -13,7 +13,7 @@
 #include "lib/kfd_packets.h"
 
 /* A wait that must come true is given this long: emulated machines are slow. */
-#define PATIENCE	20000
+#define PATIENCE	(20000 * kfd_time_scale())
 
 /* For promises that the in-tree driver does not make. */
 #define REQUIRE_OURS() \
@@ -63,6 +63,17 @@
 		kfd_stop(&self->k); \
 	}
 
+/* A kernel that checks everything it does takes longer over it. */
+static inline void kfd_scale_timeouts(void)
+{
+	struct __fixture_metadata *f;
+	struct __test_metadata *t;
+
+	for (f = __fixture_list; f; f = f->next)
+		for (t = f->tests; t; t = t->next)
+			t->timeout *= kfd_time_scale();
+}
+
 /*
  * Without the driver a whole program is skipped: the harness would run a test
  * whose fixture skips.
@@ -70,6 +81,7 @@
 #define KFD_TEST_MAIN \
 	int main(int argc, char **argv) \
 	{ \
+		kfd_scale_timeouts(); \
 		if (!kfd_present()) { \
 			ksft_print_header(); \
 			ksft_exit_skip("there is no /dev/kfd here\n"); \
