@@ -169,22 +169,6 @@ static const struct kfd_ioctl_desc *kfd_ioctl_find(unsigned int cmd)
 	return &kfd_ioctls[nr];
 }
 
-/*
- * Whether the caller may call it. The thread group is not enough to be the
- * owner: after an exec with the file kept open it is the same, the address
- * space is not.
- */
-static int kfd_ioctl_admit(struct kfd_process *p,
-			   const struct kfd_ioctl_desc *desc)
-{
-	bool criu = desc->flags & KFD_IOCTL_CRIU;
-
-	if (kfd_gate_who(p->lead_thread) == KFD_GATE_SELF &&
-	    current->mm != p->mm)
-		return -EBADF;
-	return kfd_gate_check(p->lead_thread, criu, criu);
-}
-
 static int kfd_ioctl_copy_in(const struct kfd_ioctl_desc *desc,
 			     unsigned int usize, void __user *uarg, void *data)
 {
@@ -238,11 +222,13 @@ static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	struct kfd_process *p = filp->private_data;
 	u64 stack[128 / sizeof(u64)];
 	void *data = stack;
+	bool criu;
 	int ret;
 
 	if (!desc)
 		return -ENOTTY;
-	ret = kfd_ioctl_admit(p, desc);
+	criu = desc->flags & KFD_IOCTL_CRIU;
+	ret = kfd_gate_check(p->lead_thread, p->mm, criu, criu);
 	if (ret)
 		return ret;
 	if (!desc->func)

@@ -41,24 +41,28 @@ enum kfd_gate_who kfd_gate_who(struct task_struct *lead_thread)
 }
 
 /**
- * kfd_gate_check() - whether the caller may do an operation on a file
- * @lead_thread: thread group leader of the process behind the file
+ * kfd_gate_decide() - whether a caller may do an operation on a file
+ * @facts: who calls
  * @need_capability: the operation is for CAP_CHECKPOINT_RESTORE or
  *	CAP_SYS_ADMIN, in the initial user namespace
  * @tracer_allowed: the operation is open to the tracer too
  *
- * Who calls is decided first: a stranger learns nothing from its capabilities,
- * and no capability is used (and audited) on his behalf.
+ * The rules, and nothing else: no state is looked at. Who calls is decided
+ * first: a stranger learns nothing from its capabilities. The thread group is
+ * not enough to be the owner: after an exec with the file kept open it is the
+ * same, the address space is not.
  *
- * Context: any task context.
+ * Context: any.
  * Return: 0; -EBADF: not the caller's file; -EACCES: a capability is missing.
  */
-int kfd_gate_check(struct task_struct *lead_thread, bool need_capability,
-		   bool tracer_allowed)
+int kfd_gate_decide(const struct kfd_gate_facts *facts, bool need_capability,
+		    bool tracer_allowed)
 {
-	switch (kfd_gate_who(lead_thread)) {
+	switch (facts->who) {
 	case KFD_GATE_SELF:
-		break;
+		if (facts->same_mm)
+			break;
+		return -EBADF;
 	case KFD_GATE_TRACER:
 		if (tracer_allowed)
 			break;
@@ -66,10 +70,36 @@ int kfd_gate_check(struct task_struct *lead_thread, bool need_capability,
 	default:
 		return -EBADF;
 	}
+	return need_capability && !facts->capable ? -EACCES : 0;
+}
 
+/**
+ * kfd_gate_check() - whether the caller may do an operation on a file
+ * @lead_thread: thread group leader of the process behind the file
+ * @mm: address space of that process (compared, never dereferenced)
+ * @need_capability: see kfd_gate_decide()
+ * @tracer_allowed: likewise
+ *
+ * No capability is used (and audited) on a stranger's behalf.
+ *
+ * Context: any task context.
+ * Return: as kfd_gate_decide().
+ */
+int kfd_gate_check(struct task_struct *lead_thread, const struct mm_struct *mm,
+		   bool need_capability, bool tracer_allowed)
+{
+	struct kfd_gate_facts facts = {
+		.who = kfd_gate_who(lead_thread),
+		.same_mm = current->mm == mm,
+		.capable = true,
+	};
+	int ret;
+
+	ret = kfd_gate_decide(&facts, need_capability, tracer_allowed);
+	if (ret || !need_capability)
+		return ret;
 	/* checkpoint_restore_ns_capable() of init_user_ns is these two */
-	if (need_capability && !capable(CAP_CHECKPOINT_RESTORE) &&
-	    !capable(CAP_SYS_ADMIN))
-		return -EACCES;
-	return 0;
+	facts.capable = capable(CAP_CHECKPOINT_RESTORE) ||
+			capable(CAP_SYS_ADMIN);
+	return kfd_gate_decide(&facts, need_capability, tracer_allowed);
 }

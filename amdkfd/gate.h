@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who may call what (floor 1): the one function that decides over the CRIU op.
+ * Who may call what (floor 1): the one function that decides over every ioctl.
  */
 #ifndef AMDKFD_GATE_H
 #define AMDKFD_GATE_H
 
 #include <linux/types.h>
 
+struct mm_struct;
 struct task_struct;
 
 /**
@@ -21,8 +22,22 @@ enum kfd_gate_who {
 	KFD_GATE_STRANGER,
 };
 
+/**
+ * struct kfd_gate_facts - what the decision is made of
+ * @who: relation of the caller to the process
+ * @same_mm: the caller runs in the address space that the file was opened in
+ * @capable: it has a capability that checkpoint and restore asks for
+ */
+struct kfd_gate_facts {
+	enum kfd_gate_who who;
+	bool same_mm;
+	bool capable;
+};
+
 enum kfd_gate_who kfd_gate_who(struct task_struct *lead_thread);
-int kfd_gate_check(struct task_struct *lead_thread, bool need_capability,
-		   bool tracer_allowed);
+int kfd_gate_decide(const struct kfd_gate_facts *facts, bool need_capability,
+		    bool tracer_allowed);
+int kfd_gate_check(struct task_struct *lead_thread, const struct mm_struct *mm,
+		   bool need_capability, bool tracer_allowed);
 
 #endif
