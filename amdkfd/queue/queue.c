@@ -111,6 +111,8 @@ static int kfd_queue_alloc_mqd(struct kfd_queue *q)
 static int kfd_queue_fill_mqd(struct kfd_queue *q,
 			      const struct kfd_queue_restore *restore)
 {
+	int ret;
+
 	if (restore && restore->cu_mask) {
 		memcpy(q->cu_mask.words, restore->cu_mask,
 		       restore->cu_mask_bits / 8);
@@ -120,10 +122,10 @@ static int kfd_queue_fill_mqd(struct kfd_queue *q,
 	if (!restore)
 		return 0;
 	WRITE_ONCE(q->error, restore->error);
-	if (q->ctl_stack && restore->ctl_stack)
-		memcpy(q->ctl_stack, restore->ctl_stack,
-		       q->props.ctl_stack_size);
-	return q->mqd_ops->restore(q, restore->mqd);
+	ret = q->mqd_ops->restore(q, restore->mqd);
+	if (ret || !q->ctl_stack || !restore->ctl_stack)
+		return ret;
+	return q->mqd_ops->restore_stack(q, restore->ctl_stack);
 }
 
 static int kfd_queue_create_gpu(struct kfd_queue *q)

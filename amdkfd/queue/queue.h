@@ -133,12 +133,46 @@ struct kfd_queue {
 };
 
 /**
+ * enum kfd_mqd_class - where a restored queue has a part of its MQD from
+ * @KFD_MQD_REBUILT: from the queue's properties, as a new queue; what the
+ *	image says there is not looked at
+ * @KFD_MQD_TAKEN: from the image: execution state, any value is good
+ * @KFD_MQD_MASKED: likewise, the bits of the mask; the others are rebuilt
+ * @KFD_MQD_BOUNDED: as @KFD_MQD_MASKED, and brought into the range that the
+ *	queue's properties allow, or refused
+ */
+enum kfd_mqd_class {
+	KFD_MQD_REBUILT,
+	KFD_MQD_TAKEN,
+	KFD_MQD_MASKED,
+	KFD_MQD_BOUNDED,
+};
+
+/**
+ * struct kfd_mqd_field - a run of dwords of an MQD that are of one class
+ * @first: first dword
+ * @last: last dword
+ * @class: what it is
+ * @mask: bits that are taken from an image; 0 for KFD_MQD_REBUILT
+ */
+struct kfd_mqd_field {
+	u16 first;
+	u16 last;
+	enum kfd_mqd_class class;
+	u32 mask;
+};
+
+/**
  * struct kfd_mqd_ops - the MQD format of one GPU generation
  * @size: bytes of an MQD of this queue type
  * @init: fill @q->mqd from the properties, as for a new queue
  * @update: bring changed properties and the CU mask into the MQD
  * @restore: after @init: take the execution state, and nothing privileged,
  *	from @src of an image
+ * @restore_stack: after @restore: take the used part of a control stack of an
+ *	image, and nothing privileged; the rest of q->ctl_stack stays zero
+ * @fields: the classes of all dwords of an MQD of this queue type, in order
+ *	and without a gap
  * @wave_state: bytes used of control stack and of the save area
  *
  * All work on memory alone; @q is not loaded.
@@ -148,6 +182,8 @@ struct kfd_mqd_ops {
 	void (*init)(struct kfd_queue *q);
 	void (*update)(struct kfd_queue *q);
 	int (*restore)(struct kfd_queue *q, const u32 *src);
+	int (*restore_stack)(struct kfd_queue *q, const void *src);
+	const struct kfd_mqd_field *(*fields)(u32 type, u32 *count);
 	void (*wave_state)(const struct kfd_queue *q, u32 *ctl_stack_used,
 			   u32 *save_area_used);
 };

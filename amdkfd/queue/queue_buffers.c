@@ -38,6 +38,7 @@ static int kfd_queue_check_compute(const struct kfd_queue_properties *props)
 	}
 	if (props->cwsr_addr) {
 		if (!IS_ALIGNED(props->cwsr_addr, PAGE_SIZE) ||
+		    !IS_ALIGNED(props->ctl_stack_size, sizeof(u32)) ||
 		    props->ctl_stack_size > KFD_IMAGE_MAX_CTL_STACK ||
 		    props->ctl_stack_size > props->cwsr_size)
 			return -EINVAL;

@@ -9,8 +9,9 @@
  *
  * What is done of a packet that was stopped half-way: SDMA has registers for
  * it, MIDCMD. A compute queue keeps it on its control stack, where the
- * hardware puts what a queue needs besides its registers: one struct
- * sim_stack_record at the bottom, counted by CNTL_STACK_OFFSET.
+ * hardware puts what a queue needs besides its registers, in the hardware's
+ * form: one event (struct sim_stack_record) at the bottom, counted by
+ * CNTL_STACK_OFFSET.
  *
  * Everything here is called with engine->lock held, for a queue that is not
  * running.
@@ -20,6 +21,7 @@
 
 #include <hw/aql.h>
 #include <hw/gfx9_mqd.h>
+#include <hw/pm4_gfx9.h>
 #include <hw/sdma_v4.h>
 
 #include "engine.h"
@@ -27,19 +29,21 @@
 /* How long a queue keeps a slot that others wait for. */
 #define SIM_QUANTUM_NS		(10 * NSEC_PER_MSEC)
 
-#define SIM_STACK_MAGIC		0x4350444du
 #define SIM_MIDCMD_VALID	BIT(0)
+
+#define SIM_STACK_HEADER	PM4_HEADER(PM4_OP_SET_SH_REG, 3)
 
 /**
  * struct sim_stack_record - a half-done PM4 packet on the control stack
- * @magic: SIM_STACK_MAGIC
- * @reserved: 0
- * @done: bytes of the packet that are done
+ * @header: SIM_STACK_HEADER
+ * @reg: MQD9_STACK_REGISTER
+ * @event: MQD9_RELAUNCH_IS_EVENT and how many bytes of the packet are done;
+ *	no PM4 packet has more of them than fit
  */
 struct sim_stack_record {
-	u32 magic;
-	u32 reserved;
-	u64 done;
+	u32 header;
+	u32 reg;
+	u32 event;
 };
 
 static u64 sim_mqd_u64(const u32 *mqd, u32 lo, u32 hi)
@@ -65,8 +69,10 @@ static u32 sim_stack_size(const struct kfd_gpu_queue *q)
 static void sim_stack_save(struct kfd_gpu_queue *q)
 {
 	struct sim_stack_record rec = {
-		.magic = SIM_STACK_MAGIC,
-		.done = q->regs.mid,
+		.header = SIM_STACK_HEADER,
+		.reg = MQD9_STACK_REGISTER,
+		.event = MQD9_RELAUNCH_IS_EVENT |
+			 (q->regs.mid & MQD9_RELAUNCH_EVENT_MASK),
 	};
 	u32 size = sim_stack_size(q);
 
@@ -88,7 +94,10 @@ static u64 sim_stack_load(const struct kfd_gpu_queue *q)
 				  size - sizeof(rec))
 		return 0;
 	memcpy(&rec, q->desc.ctl_stack + size - sizeof(rec), sizeof(rec));
-	return rec.magic == SIM_STACK_MAGIC && !rec.reserved ? rec.done : 0;
+	if (rec.header != SIM_STACK_HEADER || rec.reg != MQD9_STACK_REGISTER ||
+	    !(rec.event & MQD9_RELAUNCH_IS_EVENT))
+		return 0;
+	return rec.event & MQD9_RELAUNCH_EVENT_MASK;
 }
 
 static void sim_decode_compute(struct kfd_gpu_queue *q)
