@@ -22,20 +22,33 @@ static u64 aql_u64(const u32 *p)
 	return (u64)p[1] << 32 | p[0];
 }
 
-static u64 aql_packet_va(const struct sim_regs *r)
+/**
+ * sim_aql_packet_va() - where the packet at the read index is
+ * @r: registers
+ *
+ * Context: any.
+ * Return: its GPU VA.
+ */
+u64 sim_aql_packet_va(const struct sim_regs *r)
 {
 	return r->ring_va + (r->rptr & (r->ring_size - 1)) * AQL_PACKET_BYTES;
 }
 
-/* Packets between the pointers; never more than the ring has. */
-static bool aql_empty(const struct sim_regs *r)
+/**
+ * sim_aql_empty() - whether there is no packet between the indices
+ * @r: registers; a write index behind the read index counts as empty
+ *
+ * Context: any.
+ * Return: true when there is none.
+ */
+bool sim_aql_empty(const struct sim_regs *r)
 {
 	return (s64)(r->wptr - r->rptr) <= 0;
 }
 
 static int aql_read_header(struct sim_exec *x, u32 *header)
 {
-	int ret = sim_read(x, aql_packet_va(x->regs), header, sizeof(*header));
+	int ret = sim_read(x, sim_aql_packet_va(x->regs), header, sizeof(*header));
 
 	if (ret)
 		x->fault_error = SIM_ERROR_RING_FAULT;
@@ -56,7 +69,7 @@ enum sim_result sim_aql_peek(struct sim_exec *x)
 
 	if (x->regs->ib)
 		return SIM_DONE;
-	if (aql_empty(x->regs))
+	if (sim_aql_empty(x->regs))
 		return SIM_IDLE;
 	if (aql_read_header(x, &header))
 		return SIM_FAULT;
@@ -105,7 +118,7 @@ static enum sim_result aql_complete(struct sim_exec *x, u64 signal)
 
 	/* Released before the completion: the signal tells that it may be. */
 	smp_mb();
-	if (sim_write(x, aql_packet_va(r), &invalid, sizeof(invalid)))
+	if (sim_write(x, sim_aql_packet_va(r), &invalid, sizeof(invalid)))
 		return SIM_FAULT;
 	r->rptr++;
 	r->mid = 0;
@@ -142,8 +155,15 @@ static enum sim_result aql_barrier(struct sim_exec *x, const u32 *p, bool all)
 	return aql_complete(x, aql_u64(&p[AQL_COMPLETION_DWORD]));
 }
 
-/* Enter the indirect buffer; the packet completes at its end. */
-static enum sim_result aql_vendor(struct sim_exec *x, const u32 *p)
+/**
+ * sim_aql_vendor() - enter the indirect buffer of a vendor packet
+ * @x: context
+ * @p: the packet, which completes at the buffer's end
+ *
+ * Context: engine's thread.
+ * Return: SIM_MORE, or SIM_BAD.
+ */
+enum sim_result sim_aql_vendor(struct sim_exec *x, const u32 *p)
 {
 	const u32 *ib = &p[AQL_VENDOR_IB_DWORD];
 	struct sim_regs *r = x->regs;
@@ -171,7 +191,7 @@ static enum sim_result aql_indirect(struct sim_exec *x)
 
 		return res == SIM_DONE ? SIM_MORE : res;
 	}
-	if (sim_read(x, aql_packet_va(x->regs) + AQL_COMPLETION_DWORD * 4,
+	if (sim_read(x, sim_aql_packet_va(x->regs) + AQL_COMPLETION_DWORD * 4,
 		     signal, sizeof(signal)))
 		return SIM_FAULT;
 	x->regs->ib = false;
@@ -192,13 +212,13 @@ enum sim_result sim_aql_step(struct sim_exec *x)
 
 	if (r->ib)
 		return aql_indirect(x);
-	if (aql_empty(r))
+	if (sim_aql_empty(r))
 		return SIM_IDLE;
 	if (aql_read_header(x, &p[0]))
 		return SIM_FAULT;
 	if (AQL_TYPE(p[0]) == AQL_TYPE_INVALID)
 		return SIM_IDLE;
-	if (sim_read(x, aql_packet_va(r) + 4, &p[1], AQL_PACKET_BYTES - 4)) {
+	if (sim_read(x, sim_aql_packet_va(r) + 4, &p[1], AQL_PACKET_BYTES - 4)) {
 		x->fault_error = SIM_ERROR_RING_FAULT;
 		return SIM_FAULT;
 	}
@@ -208,7 +228,7 @@ enum sim_result sim_aql_step(struct sim_exec *x)
 		x->queue->aql_start = sim_gpu_clock();
 	switch (AQL_TYPE(p[0])) {
 	case AQL_TYPE_VENDOR:
-		return aql_vendor(x, p);
+		return sim_aql_vendor(x, p);
 	case AQL_TYPE_BARRIER_AND:
 		return aql_barrier(x, p, true);
 	case AQL_TYPE_BARRIER_OR:

@@ -340,6 +340,12 @@ int sim_report_rptr(struct sim_exec *x);
 
 /* Decoders: one step each. */
 enum sim_result sim_pm4_step(struct sim_exec *x);
+/* Parts of theirs that look at nothing but their arguments. */
+u32 sim_pm4_sh_reg_mask(u32 reg);
+u32 sim_sdma_head_dwords(u32 h);
+u64 sim_aql_packet_va(const struct sim_regs *r);
+bool sim_aql_empty(const struct sim_regs *r);
+enum sim_result sim_aql_vendor(struct sim_exec *x, const u32 *p);
 enum sim_result sim_sdma_step(struct sim_exec *x);
 enum sim_result sim_aql_step(struct sim_exec *x);
 /* Whether the next AQL packet is valid; SIM_DONE, SIM_IDLE or SIM_FAULT. */

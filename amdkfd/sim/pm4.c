@@ -217,23 +217,49 @@ static enum sim_result pm4_dma_data(struct sim_exec *x, u32 dwords)
 	return SIM_MORE;
 }
 
-/* Registers that an unprivileged queue owns and takes along. */
-static bool pm4_sh_reg_owned(u32 reg)
+/**
+ * sim_pm4_sh_reg_mask() - what a user-mode queue may change of a register
+ * @reg: SH register, counted from 0x2c00
+ *
+ * These are the registers that the queue takes along in its MQD. Bits that
+ * the CP fills in by itself are not a program's to set; see hw/gfx9_mqd.h.
+ *
+ * Context: any.
+ * Return: the writable bits; 0: none.
+ */
+u32 sim_pm4_sh_reg_mask(u32 reg)
 {
 	u32 n = reg - PM4_SH_COMPUTE_FIRST + 1;
 
 	if (reg >= PM4_SH_USER_DATA_0 && reg <= PM4_SH_USER_DATA_15)
-		return true;
+		return ~0u;
 	if (reg < PM4_SH_COMPUTE_FIRST || reg > PM4_SH_COMPUTE_LAST)
-		return false;
-	/* Program, resources, scratch size, restart point, dispatch id. */
-	return n <= 10 || n == 13 || n == 14 || n == 19 || n == 20 ||
-	       n == 22 || n == 25 || (n >= 28 && n <= 30) || n == 33 || n == 34;
+		return 0;
+	switch (n) {
+	case MQD9_COMPUTE_DISPATCH_INITIATOR:
+		return MQD9_DISPATCH_INITIATOR_USER;
+	case MQD9_COMPUTE_PGM_HI:
+		return MQD9_PGM_HI_MASK;
+	case MQD9_COMPUTE_PGM_RSRC1:
+		return MQD9_PGM_RSRC1_USER;
+	case MQD9_COMPUTE_PGM_RSRC2:
+		return MQD9_PGM_RSRC2_USER;
+	case MQD9_COMPUTE_TMPRING_SIZE:
+		return MQD9_TMPRING_SIZE_MASK;
+	case MQD9_COMPUTE_DIM_X ... MQD9_COMPUTE_NUM_THREAD_Z:
+	case MQD9_COMPUTE_PGM_LO:
+	case MQD9_COMPUTE_RESOURCE_LIMITS:
+	case MQD9_COMPUTE_RESTART_X ... MQD9_COMPUTE_RESTART_Z:
+	case MQD9_COMPUTE_DISPATCH_ID ... MQD9_COMPUTE_THREADGROUP_ID:
+		return ~0u;
+	default:
+		return 0;
+	}
 }
 
 static enum sim_result pm4_set_sh_reg(struct sim_exec *x, u32 dwords)
 {
-	u32 reg, n = dwords - 2, i, value;
+	u32 reg, n = dwords - 2, i, value, mask, *m;
 
 	if (dwords < 3)
 		return SIM_BAD;
@@ -241,13 +267,15 @@ static enum sim_result pm4_set_sh_reg(struct sim_exec *x, u32 dwords)
 	if (reg + n > PM4_SH_REG_COUNT)
 		return SIM_BAD;
 	for (i = 0; i < n; i++, reg++) {
-		if (!pm4_sh_reg_owned(reg))
+		mask = sim_pm4_sh_reg_mask(reg);
+		if (!mask)
 			continue;
 		if (sim_src_read(x, 2 + i, &value, 1))
 			return SIM_FAULT;
-		if (x->queue)
-			x->queue->desc.mqd[reg - PM4_SH_COMPUTE_FIRST + 1] =
-				value;
+		if (!x->queue)
+			continue;
+		m = &x->queue->desc.mqd[reg - PM4_SH_COMPUTE_FIRST + 1];
+		*m = (*m & ~mask) | (value & mask);
 	}
 	return SIM_DONE;
 }

@@ -194,8 +194,14 @@ static enum sim_result sdma_timestamp(struct sim_exec *x)
 				       sim_gpu_clock()));
 }
 
-/* Dwords of the packet with header @h; of a WRITE without its data. 0: bad. */
-static u32 sdma_head_dwords(u32 h)
+/**
+ * sim_sdma_head_dwords() - how long a packet is
+ * @h: its header
+ *
+ * Context: any.
+ * Return: dwords, of a WRITE without its data; 0: not a packet of this engine.
+ */
+u32 sim_sdma_head_dwords(u32 h)
 {
 	switch (SDMA_OP(h)) {
 	case SDMA_OP_NOP:
@@ -285,7 +291,7 @@ enum sim_result sim_sdma_step(struct sim_exec *x)
 	if (sim_src_read(x, 0, x->head, 1))
 		return SIM_FAULT;
 	header = x->head[0];
-	dwords = sdma_head_dwords(header);
+	dwords = sim_sdma_head_dwords(header);
 	if (!dwords)
 		return SIM_BAD;
 	if (dwords <= avail) {
