@@ -15,6 +15,7 @@
 
 #include <kunit/test.h>
 
+#include "../tests/tests.h"
 #include "break.h"
 #include "debug.h"
 
@@ -42,6 +43,9 @@ module_param(kunit, bool, 0444);
 MODULE_PARM_DESC(kunit, "Run the KUnit suites at load");
 
 static struct kunit_suite *const kfd_suites[] = {
+	&kfd_gate_suite,
+	&kfd_image_suite,
+	&kfd_mqd_suite,
 };
 
 static void kfd_debug_run_suites(void)

@@ -21,6 +21,7 @@
 
 #include "compat/compat.h"
 
+#include "debug.h"
 #include "drm_node.h"
 #include "gpu.h"
 #include "memory.h"
@@ -199,12 +200,14 @@ static int __init sim_init(void)
 		}
 		sim_gpus[i] = gpu;
 	}
+	sim_debug_init();
 	return 0;
 }
 module_init(sim_init);
 
 static void __exit sim_exit(void)
 {
+	sim_debug_exit();
 	sim_destroy_all();
 	destroy_workqueue(sim_wq);
 }
