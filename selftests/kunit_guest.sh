@@ -4,13 +4,17 @@
 # kunit_guest.sh: load the modules of the running kernel with kunit=1, so that
 # their KUnit suites run, and print the results as one KTAP document: a subtest
 # for each suite. A suite that is missing or printed nothing has failed, and so
-# has a module that does not load or unload. Exit status 1 when anything failed.
+# has a module that does not load or unload, or a leak where the kernel has
+# kmemleak. Exit status 1 when anything failed.
 #
 # For a kernel with CONFIG_KUNIT and CONFIG_KUNIT_DEBUGFS and modules built for
-# it with DEBUG=1. MODULES: where they are.
+# it with DEBUG=1. Environment:
+#   MODULES   where they are
+#   GCOV_DIR  where to leave the coverage that the kernel has counted
 set -u
 
-top=$(dirname "$(dirname "$(readlink -f "$0")")")
+here=$(dirname "$(readlink -f "$0")")
+top=$(dirname "$here")
 modules=${MODULES:-$top/build/$(uname -r)}
 results=/sys/kernel/debug/kunit
 suites=(kfd_gate kfd_image kfd_mqd sim_packet sim_ring)
@@ -34,7 +38,6 @@ load()
 {
 	local dep
 
-	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
 	for dep in $(modinfo -F depends "$modules/amdgpu_sim.ko" | tr ',' ' ') \
 		   $(modinfo -F depends "$modules/amdkfd.ko" | tr ',' ' '); do
 		[ "$dep" = amdkfd ] || modprobe "$dep" || return 1
@@ -64,8 +67,13 @@ suite()
 	grep -qE "^ok [0-9]+( -)? $name" "$file"
 }
 
+mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+# shellcheck source=selftests/debug_lib.sh
+. "$here/debug_lib.sh"
+forget_leaks
+
 echo "TAP version 13"
-echo "1..$((${#suites[@]} + 2))"
+echo "1..$((${#suites[@]} + 2 + $(counts_leaks)))"
 load
 rc=$?
 result $rc load
@@ -80,4 +88,9 @@ for name in "${suites[@]}"; do
 done
 rmmod amdgpu_sim && rmmod amdkfd
 result $? unload
+save_coverage
+if [ "$(counts_leaks)" = 1 ]; then
+	no_leaks
+	result $? no_leaks
+fi
 exit $failed
