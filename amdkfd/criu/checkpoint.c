@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
+#include "../debug/break.h"
 #include "criu.h"
 
 static const struct kfd_criu_object_ops *const kfd_bos = &kfd_memory_criu_ops;
@@ -134,7 +135,8 @@ static int kfd_criu_save(struct kfd_criu_dump *dump,
 	if (ret)
 		return ret;
 	/* Nothing uninitialised may leave the kernel. */
-	if (WARN_ON_ONCE(dump->out->used != dump->out->size ||
+	if (!KFD_BROKEN(counts_changed) &&
+	    WARN_ON_ONCE(dump->out->used != dump->out->size ||
 			 dump->bo != dump->num_bos))
 		return -EINVAL;
 	kfd_image_finish(dump->out);
@@ -145,10 +147,14 @@ static int kfd_criu_save(struct kfd_criu_dump *dump,
 static bool kfd_criu_args_match(struct kfd_process *p,
 				const struct kfd_ioctl_criu_args *args)
 {
+	bool same = args->num_bos == kfd_bos->count(p) &&
+		    args->num_objects == kfd_criu_num_objects(p) &&
+		    args->priv_data_size == kfd_criu_image_size(p);
+
+	if (KFD_BROKEN(no_buffer_objects) && !args->num_bos)
+		return false;
 	return args->num_devices == p->n_pdds &&
-	       args->num_bos == kfd_bos->count(p) &&
-	       args->num_objects == kfd_criu_num_objects(p) &&
-	       args->priv_data_size == kfd_criu_image_size(p) &&
+	       (same || KFD_BROKEN(counts_changed)) &&
 	       args->devices && args->priv_data &&
 	       (args->bos || !args->num_bos);
 }

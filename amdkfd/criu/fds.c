@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 #include <linux/file.h>
 
+#include "../debug/break.h"
 #include "criu.h"
 
 /**
@@ -38,6 +39,8 @@ int kfd_criu_reserve_fds(struct kfd_criu_bo_bucket *bos, struct file **files,
 			return fd;
 		}
 		bos[i].dmabuf_fd = fd;
+		if (KFD_BROKEN(dmabuf_fd_leak))
+			fd_install(fd, get_file(files[i]));
 	}
 	return 0;
 }
@@ -55,6 +58,8 @@ void kfd_criu_unreserve_fds(const struct kfd_criu_bo_bucket *bos,
 {
 	u32 i;
 
+	if (KFD_BROKEN(dmabuf_fd_leak))
+		return;
 	for (i = 0; i < n; i++)
 		if (files[i])
 			put_unused_fd(bos[i].dmabuf_fd);
@@ -73,6 +78,8 @@ void kfd_criu_install_fds(const struct kfd_criu_bo_bucket *bos,
 {
 	u32 i;
 
+	if (KFD_BROKEN(dmabuf_fd_leak))
+		return;
 	for (i = 0; i < n; i++) {
 		if (files[i])
 			fd_install(bos[i].dmabuf_fd, files[i]);

@@ -20,6 +20,7 @@
 
 #include <linux/kfd_ioctl.h>
 
+#include "../debug/break.h"
 #include "image.h"
 
 #define IMAGE_PAGE		4096ULL
@@ -127,7 +128,7 @@ int kfd_image_put(struct kfd_image_writer *w, enum kfd_record_type type,
 	if (len > KFD_IMAGE_MAX_BYTES)
 		return -EINVAL;
 	space = kfd_record_space(len);
-	if (space > w->size - w->used)
+	if (!KFD_BROKEN(counts_changed) && space > w->size - w->used)
 		return -EINVAL;
 	p += w->used;
 	memcpy(p, &hdr, sizeof(hdr));
@@ -377,7 +378,7 @@ static int parse_bo(struct parse *s)
 		return ret;
 	userptr = bo.alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR;
 	if (bo.handle >> 32 != bo.gpu_id || !(__u32)bo.handle ||
-	    (__u32)bo.handle > INT_MAX)
+	    (!KFD_BROKEN(id_over_int_max) && (__u32)bo.handle > INT_MAX))
 		return fault_at(s, struct kfd_record_bo, handle);
 	if (!gpu_has_vm(s, bo.gpu_id))
 		return fault_at(s, struct kfd_record_bo, gpu_id);
@@ -411,7 +412,8 @@ static int parse_event(struct parse *s)
 	data = ev.type == KFD_IOC_EVENT_MEMORY ||
 	       ev.type == KFD_IOC_EVENT_HW_EXCEPTION;
 	if (slot ? !ev.id || ev.id >= KFD_SIGNAL_EVENT_LIMIT :
-	    ev.id < IMAGE_FIRST_OTHER_ID || ev.id > INT_MAX)
+	    ev.id < IMAGE_FIRST_OTHER_ID ||
+	    (!KFD_BROKEN(id_over_int_max) && ev.id > INT_MAX))
 		return fault_at(s, struct kfd_record_event, id);
 	if (ev.auto_reset > 1)
 		return fault_at(s, struct kfd_record_event, auto_reset);
@@ -463,7 +465,8 @@ static int parse_queue(struct parse *s)
 		return fault_at(s, struct kfd_record_queue, id);
 	if (!gpu_has_vm(s, q.gpu_id))
 		return fault_at(s, struct kfd_record_queue, gpu_id);
-	if (q.type > KFD_IOC_QUEUE_TYPE_COMPUTE_AQL)
+	if (!KFD_BROKEN(queue_type_bounds) &&
+	    q.type > KFD_IOC_QUEUE_TYPE_COMPUTE_AQL)
 		return fault_at(s, struct kfd_record_queue, type);
 	if (q.priority > KFD_MAX_QUEUE_PRIORITY)
 		return fault_at(s, struct kfd_record_queue, priority);
@@ -476,10 +479,12 @@ static int parse_queue(struct parse *s)
 	if (q.doorbell_offset % 8 ||
 	    q.doorbell_offset >= IMAGE_DOORBELL_SLICE)
 		return fault_at(s, struct kfd_record_queue, doorbell_offset);
-	if (!q.mqd_size || q.mqd_size % 4 || q.mqd_size > IMAGE_MAX_MQD)
+	if (!KFD_BROKEN(mqd_size_mismatch) &&
+	    (!q.mqd_size || q.mqd_size % 4 || q.mqd_size > IMAGE_MAX_MQD))
 		return fault_at(s, struct kfd_record_queue, mqd_size);
 	if (q.ctl_stack_size > KFD_IMAGE_MAX_CTL_STACK ||
-	    q.ctl_stack_size > q.cwsr_size ||
+	    (!KFD_BROKEN(ctl_stack_overread) &&
+	     q.ctl_stack_size > q.cwsr_size) ||
 	    (q.ctl_stack_size && q.type == KFD_IOC_QUEUE_TYPE_SDMA))
 		return fault_at(s, struct kfd_record_queue, ctl_stack_size);
 	if (q.cu_mask_size % 4 ||
@@ -499,10 +504,20 @@ static int parse_queue(struct parse *s)
 	return 0;
 }
 
+/* Whether a part of a queue is as long as the queue's record says. */
+static bool part_has_length(const struct kfd_record *part, __u64 length)
+{
+	if (KFD_BROKEN(mqd_size_mismatch) && part->type == KFD_RECORD_MQD)
+		return true;
+	if (KFD_BROKEN(ctl_stack_overread) && part->type == KFD_RECORD_CTL_STACK)
+		return true;
+	return part->len == length;
+}
+
 /* A part of a queue: must be the one that is due, with just its length. */
 static int parse_part(struct parse *s, __u64 *left)
 {
-	if (!*left || s->rec.len != *left)
+	if (!*left || !part_has_length(&s->rec, *left))
 		return parse_fault(s, 0, "length of a part of a queue");
 	*left = 0;
 	return 0;

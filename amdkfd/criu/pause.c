@@ -22,6 +22,7 @@
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 
+#include "../debug/break.h"
 #include "criu.h"
 
 #define KFD_PAUSE_WATCH_MS	500
@@ -30,6 +31,8 @@ static struct workqueue_struct *kfd_pause_wq;
 
 static void kfd_pause_watch_start(struct kfd_process *p)
 {
+	if (KFD_BROKEN(paused_forever))
+		return;
 	kfd_process_get(p);
 	if (!queue_delayed_work(kfd_pause_wq, &p->pause.watch,
 				msecs_to_jiffies(KFD_PAUSE_WATCH_MS)))
@@ -158,7 +161,7 @@ void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
 			  struct file *filp)
 {
 	if (!READ_ONCE(p->pause.active) || READ_ONCE(p->pause.files) != id ||
-	    READ_ONCE(p->pause.filp) != filp)
+	    READ_ONCE(p->pause.filp) != filp || KFD_BROKEN(paused_forever))
 		return;
 	/* Another fd of the same file keeps the pause. */
 	if (iterate_fd(id, 0, kfd_pause_same_file, filp))

@@ -15,8 +15,10 @@
 #if defined(KFD_BREAK) && defined(__KERNEL__)
 #include <linux/types.h>
 
-bool kfd_is_broken(const char *name);
-#define KFD_BROKEN(name)	kfd_is_broken(#name)
+bool kfd_is_broken(const char *bug);
+
+/* The prefix is what tells a module that can be broken: see scripts/bugs. */
+#define KFD_BROKEN(name)	kfd_is_broken("broken=" #name)
 #else
 #define KFD_BROKEN(name)	0
 #endif

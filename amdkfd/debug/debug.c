@@ -26,14 +26,14 @@ MODULE_PARM_DESC(broken, "Name of the bug to have (BREAK= builds only)");
 
 /**
  * kfd_is_broken - whether this module shall have a bug
- * @name: its name
+ * @bug: "broken=" and its name
  *
  * Context: any.
  * Return: true when it shall.
  */
-bool kfd_is_broken(const char *name)
+bool kfd_is_broken(const char *bug)
 {
-	return !strcmp(broken, name);
+	return !strcmp(broken, bug + strlen("broken="));
 }
 #endif
 

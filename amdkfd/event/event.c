@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "../debug/break.h"
 #include "../mmap_offset.h"
 #include "event.h"
 
@@ -77,7 +78,7 @@ int kfd_event_set_page(struct kfd_process *p, u64 handle)
 	int ret;
 
 	lockdep_assert_held(&p->lock);
-	if (events->slots)
+	if (!KFD_BROKEN(multi_event_page) && events->slots)
 		return -EINVAL;
 	ret = kfd_process_bo_vmap(p, handle, KFD_EVENT_PAGE_SIZE, &vaddr,
 				  &cookie);
@@ -134,7 +135,7 @@ static int kfd_event_choose_id(struct kfd_process *p, struct kfd_event *ev,
 		if (restore_id && restore_id < KFD_EVENT_FIRST_OTHER_ID)
 			return -EINVAL;
 	}
-	if (restore_id > INT_MAX)
+	if (!KFD_BROKEN(id_over_int_max) && restore_id > INT_MAX)
 		return -EINVAL;
 	if (restore_id)
 		range = XA_LIMIT(restore_id, restore_id);

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "../criu/object.h"
+#include "../debug/break.h"
 #include "event.h"
 
 static u64 kfd_event_criu_size(struct kfd_process *p)
@@ -19,7 +20,7 @@ static u64 kfd_event_criu_size(struct kfd_process *p)
 	       kfd_record_space(sizeof(struct kfd_record_event));
 }
 
-static int kfd_event_criu_save(struct kfd_criu_dump *dump)
+static int kfd_event_save_all(struct kfd_criu_dump *dump)
 {
 	struct kfd_process *p = dump->p;
 	struct kfd_record_event rec;
@@ -47,6 +48,18 @@ static int kfd_event_criu_save(struct kfd_criu_dump *dump)
 			return ret;
 	}
 	return 0;
+}
+
+static int kfd_event_criu_save(struct kfd_criu_dump *dump)
+{
+	int ret;
+
+	if (KFD_BROKEN(checkpoint_events_race))
+		mutex_unlock(&dump->p->lock);
+	ret = kfd_event_save_all(dump);
+	if (KFD_BROKEN(checkpoint_events_race))
+		mutex_lock(&dump->p->lock);
+	return ret;
 }
 
 static int kfd_event_criu_load(struct kfd_criu_load *load,

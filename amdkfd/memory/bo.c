@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "../criu/image.h"
+#include "../debug/break.h"
 #include "../mmap_offset.h"
 #include "memory.h"
 
@@ -51,7 +52,7 @@ static int bo_check(struct kfd_process_device *pdd, struct kfd_bo *bo,
 	if (bo->alloc_flags & ~KFD_MEMORY_FLAGS || hweight32(type) != 1 ||
 	    !bo_va_valid(bo->va, bo->size))
 		return -EINVAL;
-	if (desc->number > INT_MAX)
+	if (!KFD_BROKEN(id_over_int_max) && desc->number > INT_MAX)
 		return -EINVAL;
 
 	bo->mem_size = kfd_bo_mem_size(bo->alloc_flags, bo->size);

@@ -80,27 +80,30 @@ struct kfd_memory {
 
 /**
  * struct kfd_userptr - the process's own pages behind a buffer
+ * @addr: CPU address of the first page; immutable
+ * @lost_since: jiffies of the first vain attempt since it went onto the list;
+ *	0: none (validate_lock)
  * @bo: the buffer
  * @notifier: tells when the pages go; registered when @registered
  * @registered: false from RESTORE to RESUME (validate_lock)
- * @addr: CPU address of the first page; immutable
  * @absent_first: first page that may be absent at the provider
  *	(notifier_lock)
  * @absent_last: last such page; below @absent_first: none (notifier_lock)
  * @needed: GPUs that it is mapped on or being mapped on (notifier_lock)
- * @lost_since: jiffies of the first vain attempt since it went onto the list;
- *	0: none (validate_lock)
  * @invalid_node: in kfd_memory.invalid (notifier_lock)
+ *
+ * The first 16 bytes are what KASAN writes into freed memory: no pointer there,
+ * so that a use after free (the bug resume_svm_twice) is told and survived.
  */
 struct kfd_userptr {
+	unsigned long addr;
+	unsigned long lost_since;
 	struct kfd_bo *bo;
 	struct mmu_interval_notifier notifier;
 	bool registered;
-	unsigned long addr;
 	u64 absent_first;
 	u64 absent_last;
 	unsigned int needed;
-	unsigned long lost_since;
 	struct list_head invalid_node;
 };
 

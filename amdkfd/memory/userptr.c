@@ -69,6 +69,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "../debug/break.h"
 #include "memory.h"
 
 /* Pages that are looked up and given to the provider at a time: 2 MiB. */
@@ -499,6 +500,23 @@ int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
 	return ret;
 }
 
+/* Take the pages from the provider, watch the range no more, free @u. */
+static void userptr_free(struct kfd_userptr *u)
+{
+	struct kfd_memory *memory = u->bo->memory;
+
+	lockdep_assert_held(&memory->validate_lock);
+	if (u->registered) {
+		mutex_lock(&memory->notifier_lock);
+		u->bo->pdd->dev->ops->bo_invalidate(u->bo->gpu, 0,
+						    u->bo->size >> PAGE_SHIFT);
+		mutex_unlock(&memory->notifier_lock);
+		mmu_interval_notifier_remove(&u->notifier);
+		u->registered = false;
+	}
+	kfree(u);
+}
+
 /**
  * kfd_userptr_destroy() - part with the process's pages
  * @bo: buffer that has a userptr and that no GPU has mapped
@@ -508,19 +526,11 @@ int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
 void kfd_userptr_destroy(struct kfd_bo *bo)
 {
 	struct kfd_memory *memory = bo->memory;
-	struct kfd_userptr *u = bo->userptr;
 
 	mutex_lock(&memory->validate_lock);
-	if (u->registered) {
-		mutex_lock(&memory->notifier_lock);
-		bo->pdd->dev->ops->bo_invalidate(bo->gpu, 0,
-						 bo->size >> PAGE_SHIFT);
-		mutex_unlock(&memory->notifier_lock);
-		mmu_interval_notifier_remove(&u->notifier);
-	}
+	userptr_free(bo->userptr);
 	mutex_unlock(&memory->validate_lock);
 	bo->userptr = NULL;
-	kfree(u);
 }
 
 static int userptr_resume(struct kfd_userptr *u)
@@ -571,6 +581,8 @@ int kfd_memory_resume(struct kfd_process *p)
 		xa_for_each(bos, number, bo) {
 			if (bo->userptr)
 				ret = userptr_resume(bo->userptr);
+			if (ret && KFD_BROKEN(resume_svm_twice))
+				userptr_free(bo->userptr);
 			if (ret)
 				break;
 		}

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../debug/break.h"
 #include "queue.h"
 
 /**
@@ -31,7 +32,7 @@ static int kfd_queue_reserve_doorbell(struct kfd_queue *q,
 	struct kfd_device_queues *dq = kfd_device_queues(q->pdd);
 	unsigned long bit;
 
-	if (restore) {
+	if (restore && !KFD_BROKEN(doorbell_offset)) {
 		bit = restore->doorbell_offset / KFD_DOORBELL_STRIDE;
 		if (bit >= KFD_DOORBELLS_PER_SLICE || test_bit(bit, dq->doorbells))
 			return -EINVAL;
@@ -221,7 +222,8 @@ struct kfd_queue *kfd_queue_create(struct kfd_process_device *pdd,
 	ret = kfd_queue_reserve_id(q, restore);
 	if (ret)
 		goto free_queue;
-	ret = kfd_queue_hold_buffers(pdd, props, &q->buffers);
+	if (!KFD_BROKEN(restore_without_buffers) || !restore)
+		ret = kfd_queue_hold_buffers(pdd, props, &q->buffers);
 	if (ret)
 		goto release_id;
 	ret = kfd_queue_reserve_doorbell(q, restore);

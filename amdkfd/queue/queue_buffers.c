@@ -10,6 +10,7 @@
 #include <linux/overflow.h>
 #include <linux/sizes.h>
 
+#include "../debug/break.h"
 #include "queue.h"
 
 /* Hardware takes ring and EOP addresses in units of 256 bytes. */
@@ -40,7 +41,8 @@ static int kfd_queue_check_compute(const struct kfd_queue_properties *props)
 		if (!IS_ALIGNED(props->cwsr_addr, PAGE_SIZE) ||
 		    !IS_ALIGNED(props->ctl_stack_size, sizeof(u32)) ||
 		    props->ctl_stack_size > KFD_IMAGE_MAX_CTL_STACK ||
-		    props->ctl_stack_size > props->cwsr_size)
+		    (!KFD_BROKEN(ctl_stack_overread) &&
+		     props->ctl_stack_size > props->cwsr_size))
 			return -EINVAL;
 		if (!kfd_queue_in_aperture(props->cwsr_addr, props->cwsr_size))
 			return -EFAULT;
@@ -62,7 +64,8 @@ int kfd_queue_check_properties(const struct kfd_queue_properties *props)
 {
 	u32 rptr_size = props->type == KFD_IOC_QUEUE_TYPE_COMPUTE ? 4 : 8;
 
-	if (props->type > KFD_IOC_QUEUE_TYPE_SDMA_XGMI)
+	if (!KFD_BROKEN(queue_type_bounds) &&
+	    props->type > KFD_IOC_QUEUE_TYPE_SDMA_XGMI)
 		return -EINVAL;
 	if (props->type == KFD_IOC_QUEUE_TYPE_SDMA_XGMI)
 		return -EOPNOTSUPP;

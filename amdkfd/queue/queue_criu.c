@@ -10,11 +10,20 @@
 #include <linux/slab.h>
 
 #include "../criu/object.h"
+#include "../debug/break.h"
 #include "queue.h"
 
 static u32 kfd_queue_ctl_stack_size(const struct kfd_queue *q)
 {
 	return q->ctl_stack ? q->props.ctl_stack_size : 0;
+}
+
+/* Bytes of a queue's MQD in an image: what an MQD of its type has. */
+static u32 kfd_queue_criu_mqd_size(const struct kfd_mqd_ops *ops, u32 type)
+{
+	if (KFD_BROKEN(sdma_mqd_size))
+		type = KFD_IOC_QUEUE_TYPE_COMPUTE;
+	return ops->size(type);
 }
 
 static u64 kfd_queue_criu_size(struct kfd_process *p)
@@ -25,7 +34,8 @@ static u64 kfd_queue_criu_size(struct kfd_process *p)
 
 	xa_for_each(&kfd_queues(p)->table, id, q) {
 		size += kfd_record_space(sizeof(struct kfd_record_queue));
-		size += kfd_record_space(q->mqd_ops->size(q->props.type));
+		size += kfd_record_space(kfd_queue_criu_mqd_size(q->mqd_ops,
+								 q->props.type));
 		if (kfd_queue_ctl_stack_size(q))
 			size += kfd_record_space(kfd_queue_ctl_stack_size(q));
 		if (q->cu_mask.bits)
@@ -52,7 +62,7 @@ static void kfd_queue_fill_record(const struct kfd_queue *q,
 		.doorbell_offset = q->doorbell_offset,
 		.sdma_engine = q->sdma_engine,
 		.sdma_queue = q->sdma_slot,
-		.mqd_size = q->mqd_ops->size(props->type),
+		.mqd_size = kfd_queue_criu_mqd_size(q->mqd_ops, props->type),
 		.eop_addr = props->eop_addr,
 		.eop_size = props->eop_size,
 		.cwsr_addr = props->cwsr_addr,
@@ -107,13 +117,14 @@ static int kfd_queue_read_parts(const struct kfd_image *image,
 	struct kfd_record part = *rec;
 
 	if (!kfd_image_next(image, &part) || part.type != KFD_RECORD_MQD ||
-	    part.len != in->mqd_size)
+	    (!KFD_BROKEN(mqd_size_mismatch) && part.len != in->mqd_size))
 		return -EINVAL;
 	restore->mqd = part.data;
 	if (in->ctl_stack_size) {
 		if (!kfd_image_next(image, &part) ||
 		    part.type != KFD_RECORD_CTL_STACK ||
-		    part.len != in->ctl_stack_size)
+		    (!KFD_BROKEN(ctl_stack_overread) &&
+		     part.len != in->ctl_stack_size))
 			return -EINVAL;
 		restore->ctl_stack = part.data;
 	}
@@ -150,7 +161,10 @@ static int kfd_queue_criu_load(struct kfd_criu_load *load,
 	if (ret)
 		return ret;
 	mqd_ops = kfd_mqd_ops_for(pdd->dev);
-	if (!mqd_ops || in.mqd_size != mqd_ops->size(in.type))
+	if (!mqd_ops)
+		return -EINVAL;
+	if (!KFD_BROKEN(mqd_size_mismatch) &&
+	    in.mqd_size != kfd_queue_criu_mqd_size(mqd_ops, in.type))
 		return -EINVAL;
 	props = (struct kfd_queue_properties) {
 		.type = in.type,
