@@ -74,19 +74,56 @@ static inline void kfd_scale_timeouts(void)
 			t->timeout *= kfd_time_scale();
 }
 
+static inline bool kfd_test_is_named(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strcmp(name, argv[i]))
+			return true;
+	return false;
+}
+
+/* The harness of 6.1 cannot choose: leave the tests that are not named out. */
+static inline int kfd_test_choose(int argc, char **argv)
+{
+	struct __fixture_metadata *f;
+	struct __test_metadata **t;
+	int n = 0;
+
+	for (f = __fixture_list; f; f = f->next)
+		for (t = &f->tests; *t;)
+			if (kfd_test_is_named((*t)->name, argc, argv)) {
+				t = &(*t)->next;
+				n++;
+			} else {
+				*t = (*t)->next;
+			}
+	return n;
+}
+
 /*
- * Without the driver a whole program is skipped: the harness would run a test
- * whose fixture skips.
+ * Run all tests, or those that the arguments name. Without the driver a whole
+ * program is skipped: the harness would run a test whose fixture skips.
  */
+static inline int kfd_test_main(int argc, char **argv)
+{
+	if (!kfd_present()) {
+		ksft_print_header();
+		ksft_exit_skip("there is no /dev/kfd here\n");
+	}
+	if (argc > 1 && kfd_test_choose(argc, argv) != argc - 1) {
+		fprintf(stderr, "%s: there is no such test\n", argv[0]);
+		return 2;
+	}
+	kfd_scale_timeouts();
+	return test_harness_run(argc, argv);
+}
+
 #define KFD_TEST_MAIN \
 	int main(int argc, char **argv) \
 	{ \
-		kfd_scale_timeouts(); \
-		if (!kfd_present()) { \
-			ksft_print_header(); \
-			ksft_exit_skip("there is no /dev/kfd here\n"); \
-		} \
-		return test_harness_run(argc, argv); \
+		return kfd_test_main(argc, argv); \
 	}
 
 #endif
