@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# broken_guest.sh [NAME...], in a guest with the modules of a BREAK=all build: does
+# every regression test (those named) fail when its bug is there? For each bug the modules are loaded with it
+# (broken=NAME) and the test of that name is run: "ok" when the test fails or the
+# kernel log has a splat. Before that all of them must pass with no bug in the
+# same build. Prints KTAP. The kernel log is full of splats that are wanted.
+#
+# For kernels with KASAN, booted with kasan_multi_shot: without KASAN a bug that
+# only reads or frees too much goes unseen.
+set -u
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+
+modules=${MODULES:-build/broken/$(uname -r)}
+test=${PROGRAMS:-build/selftests}/criu_regressions
+limit=${TEST_TIMEOUT:-120}
+run=(env "MODULES=$modules" NUM_GPUS=2 selftests/run_guest --with timeout -k 5 "$limit" "$test")
+n=0
+failed=0
+
+# Those that may leave the kernel in a bad state come last.
+bugs=(
+	ctl_stack_overread
+	queue_type_bounds
+	mqd_size_mismatch
+	sdma_mqd_size
+	id_over_int_max
+	restore_without_buffers
+	no_buffer_objects
+	doorbell_offset
+	multi_event_page
+	dmabuf_fd_leak
+	paused_forever
+	counts_changed
+	checkpoint_events_race
+	resume_svm_twice
+)
+
+# result RC NAME
+result()
+{
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n $2"
+	else
+		echo "not ok $n $2"
+		failed=1
+	fi
+}
+
+# The test of a bug, with it: 0 when something showed it. What the test prints is
+# not KTAP of ours: it is meant to fail.
+shows()
+{
+	local bug=$1 out rc splats
+
+	dmesg --clear
+	out=$(KFD_PARAMS="broken=$bug" "${run[@]}" "$bug" 2>&1)
+	rc=$?
+	splats=$(dmesg | grep -E 'BUG:|WARNING:|UBSAN:|Oops|refcount_t:' |
+		sed 's/^\[[^]]*\] //' | sort -u | head -n 4)
+	sed 's/^/#   /' <<< "$out" | grep -iE 'expected|fail|time|cannot|rmmod|error' | head -n 8
+	[ -z "$splats" ] || sed 's/^/#   kernel: /' <<< "$splats"
+	[ "$rc" -ne 0 ] || [ -n "$splats" ]
+}
+
+if [ "$(cat /proc/sys/kernel/panic_on_oops)" != 0 ]; then
+	# a bug that oopses has been shown
+	echo 0 > /proc/sys/kernel/panic_on_oops
+fi
+
+all=("${bugs[@]}")
+[ $# -eq 0 ] || bugs=("$@")
+echo "KTAP version 1"
+echo "1..$((${#bugs[@]} + 2))"
+
+[ "$(scripts/bugs)" = "$(printf '%s\n' "${all[@]}" | sort)" ] &&
+	[ "$(scripts/bugs "$modules/amdkfd.ko" | grep -v '^parameter:')" = "$(scripts/bugs)" ]
+result $? every_bug_is_in_the_list
+
+# Names of tests, not of bugs: the same tests, and nothing is wrong.
+out=$("${run[@]}" "${bugs[@]}" 2>&1)
+rc=$?
+[ $rc -eq 0 ] || sed 's/^/#   /' <<< "$out"
+result $rc without_a_bug_they_pass
+
+for bug in "${bugs[@]}"; do
+	started=$SECONDS
+	shows "$bug"
+	rc=$?
+	echo "# $bug took $((SECONDS - started)) s"
+	result $rc "$bug"
+	if [ -e /sys/module/amdkfd ]; then
+		echo "Bail out! the modules are stuck after $bug"
+		exit 1
+	fi
+done
+exit $failed
