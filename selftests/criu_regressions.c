@@ -787,4 +787,62 @@ TEST_F_TIMEOUT(regression, mapped_event_page, 60)
 	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
 }
 
+/* Restores an image that is refused after its event page was made, then a good one. */
+static int restore_after_refusal(void *arg)
+{
+	struct kfd_snapshot *s = arg;
+	struct kfd_record_event *ev;
+	struct kfd_snapshot bad;
+	struct kfd k;
+	int ret;
+
+	ret = kfd_snapshot_copy(s, &bad);
+	if (ret)
+		return ret;
+	/* Two events of one number: found when the second is made. */
+	ev = kfd_image_record(&bad, KFD_RECORD_EVENT, 1);
+	*ev = *(struct kfd_record_event *)kfd_image_record(&bad, KFD_RECORD_EVENT, 0);
+	if (kfd_snapshot_open(&k, s))
+		return -EPROTO;
+	memcpy(bad.devices, s->devices, sizeof(bad.devices));
+	if (kfd_snapshot_restore_op(&k, &bad) != -EINVAL)
+		return -EILSEQ;
+	return kfd_snapshot_restore_op(&k, s);
+}
+
+static int dump_with_event_page(void *arg)
+{
+	struct kfd_ioctl_create_event_args ev;
+	struct kfd_snapshot s;
+	int fd = *(int *)arg, ret;
+	struct kfd k;
+
+	ret = kfd_start(&k);
+	if (!ret)
+		ret = kfd_event_create(&k, KFD_IOC_EVENT_SIGNAL, false, &ev);
+	if (!ret)
+		ret = kfd_event_create(&k, KFD_IOC_EVENT_SIGNAL, true, &ev);
+	if (!ret)
+		ret = kfd_snapshot_dump(&k, k.fd, &s);
+	return ret ? ret : kfd_snapshot_write(&s, fd);
+}
+
+/* A refused RESTORE left the driver's event page behind: EBUSY from then on. */
+TEST_F_TIMEOUT(regression, event_page_of_a_refused_restore, 60)
+{
+	struct kfd_snapshot s;
+	int fd;
+
+	if (!kfd_is_ours())
+		SKIP(return, "the in-tree driver's image is not known here");
+	fd = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_OK(kfd_in_child(dump_with_event_page, &fd));
+	ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+	ASSERT_OK(kfd_snapshot_read(&s, fd));
+	EXPECT_OK(kfd_in_child(restore_after_refusal, &s));
+	kfd_snapshot_free(&s);
+	close(fd);
+}
+
 KFD_TEST_MAIN

@@ -114,6 +114,28 @@ void kfd_event_drop_page(struct kfd_process *p)
 	events->page_cookie = NULL;
 }
 
+/**
+ * kfd_event_free_unmapped_page - free the driver's page if nobody can see it
+ * @p: the process, without an event page (kfd_event_drop_page()): it cannot be
+ *	mapped any more
+ *
+ * Context: sleeps; process->lock held.
+ */
+void kfd_event_free_unmapped_page(struct kfd_process *p)
+{
+	struct kfd_events *events = kfd_events(p);
+	bool mapped;
+
+	lockdep_assert_held(&p->lock);
+	spin_lock(&p->event_lock);
+	mapped = events->own_mapped;
+	spin_unlock(&p->event_lock);
+	if (!events->own_page || mapped)
+		return;
+	free_pages((unsigned long)events->own_page, KFD_EVENT_PAGE_ORDER);
+	events->own_page = NULL;
+}
+
 static int kfd_event_choose_id(struct kfd_process *p, struct kfd_event *ev,
 			       u32 restore_id)
 {
@@ -388,6 +410,7 @@ int kfd_event_mmap(struct kfd_process *p, struct vm_area_struct *vma)
 	spin_lock(&p->event_lock);
 	if (events->slots && events->kernel_page) {
 		pfn = virt_to_phys(events->slots) >> PAGE_SHIFT;
+		events->own_mapped = true;
 		events->num_slots = max_t(u32, events->num_slots,
 					  size / sizeof(u64));
 	}

@@ -63,8 +63,10 @@ struct kfd_event {
  *	(set once under event_lock)
  * @num_slots: slots that may be handed out (event_lock)
  * @kernel_page: @slots is @own_page
- * @own_page: the driver's own page, mapped by mmap type 2. Once made it stays
+ * @own_page: the driver's own page, mapped by mmap type 2. Once mapped it stays
  *	until the process goes: a mapping of it holds no reference
+ *	(process->lock)
+ * @own_mapped: @own_page has been mapped (event_lock)
  * @page_handle: BO handle of the event page when it is a buffer
  * @page_cookie: what kfd_process_bo_vunmap() wants
  */
@@ -76,6 +78,7 @@ struct kfd_events {
 	u32 num_slots;
 	bool kernel_page;
 	u64 *own_page;
+	bool own_mapped;
 	u64 page_handle;
 	void *page_cookie;
 };
@@ -108,6 +111,7 @@ int kfd_event_set_page(struct kfd_process *p, u64 handle);
 int kfd_event_own_page(struct kfd_process *p);
 void kfd_event_remove_all(struct kfd_process *p);
 void kfd_event_drop_page(struct kfd_process *p);
+void kfd_event_free_unmapped_page(struct kfd_process *p);
 void kfd_event_signal_locked(struct kfd_event *ev);
 void kfd_event_forget_waiters_locked(struct kfd_event *ev);
 

@@ -97,9 +97,11 @@ static void kfd_event_criu_unload(struct kfd_process *p)
 {
 	kfd_event_remove_all(p);
 	kfd_event_drop_page(p);
+	/* A refused process may try again, so it must be as it was. */
+	kfd_event_free_unmapped_page(p);
 }
 
-/* A page that has been handed out may be mapped: it cannot be taken back. */
+/* A page of the driver's that was mapped cannot be taken back. */
 static bool kfd_event_criu_has_state(struct kfd_process *p)
 {
 	return kfd_events(p)->slots || kfd_events(p)->own_page;
