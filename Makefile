@@ -38,6 +38,8 @@ help:
 #:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel
 #:   debug-kernel     build the kernel of vm/debug.config, kept outside of this tree
 #:   check-debug      all selftests, KUnit and the end-to-end test in that kernel
+#:   fuzz             mutants of images into RESTORE in that kernel until one is a bug;
+#:                    ROUNDS=n to end, RUNS=n for each round, SEED=n to begin with
 #:   path/to/file.o   one object of the modules, for each kernel
 #:   lint             modules with W=1 C=2, checkpatch, shellcheck: no warning allowed
 #:   plugin, selftests, bench-tools, demo-tools
@@ -114,6 +116,14 @@ debug-kernel:
 check-debug:
 	@scripts/setup
 	@scripts/check '*-debug'
+
+.PHONY: fuzz
+fuzz:
+	@scripts/setup
+	@vm/debug-kernel
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers debug)"
+	@$(MAKE) -s -C selftests OUT=$(abspath $(OUT))/selftests tests
+	@ROUNDS="$(ROUNDS)" RUNS="$(RUNS)" SEED="$(SEED)" selftests/fuzz/rounds
 
 .PHONY: demo
 demo:
