@@ -211,7 +211,7 @@ static void userptr_give_pages(struct kfd_userptr *u, u64 first, u64 n)
 					  writable);
 }
 
-/* EAGAIN: the notifier came in between; EFAULT, ENOMEM. */
+/* EAGAIN: the notifier came in between; EFAULT, ENOMEM; EINTR: killed. */
 static int userptr_populate_chunk(struct kfd_userptr *u, u64 first, u64 n)
 {
 	struct kfd_memory *memory = u->bo->memory;
@@ -227,7 +227,8 @@ static int userptr_populate_chunk(struct kfd_userptr *u, u64 first, u64 n)
 	if (userptr_writable(u))
 		range.default_flags |= HMM_PFN_REQ_WRITE;
 	range.notifier_seq = mmu_interval_read_begin(&u->notifier);
-	mmap_read_lock(memory->mm);
+	if (mmap_read_lock_killable(memory->mm))
+		return -EINTR;
 	ret = hmm_range_fault(&range);
 	mmap_read_unlock(memory->mm);
 	if (ret == -EBUSY)
@@ -410,7 +411,8 @@ int kfd_userptr_need(struct kfd_userptr *userptr)
 	struct kfd_memory *memory = userptr->bo->memory;
 	int ret = 0;
 
-	mutex_lock(&memory->validate_lock);
+	if (mutex_lock_killable(&memory->validate_lock))
+		return -EINTR;
 	/* First, so that no invalidation goes unseen once it is present. */
 	mutex_lock(&memory->notifier_lock);
 	userptr->needed++;
@@ -450,8 +452,9 @@ static int userptr_register(struct kfd_userptr *u)
 	ret = mmu_interval_notifier_insert(&u->notifier, u->bo->memory->mm,
 					   u->addr, u->bo->size,
 					   &userptr_notifier_ops);
+	/* The first of an address space gives way to any pending signal. */
 	if (ret)
-		return ret == -ENOMEM ? ret : -EFAULT;
+		return ret == -ENOMEM || ret == -EINTR ? ret : -EFAULT;
 	u->registered = true;
 	return 0;
 }
@@ -485,7 +488,8 @@ int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
 	INIT_LIST_HEAD(&u->invalid_node);
 	bo->userptr = u;
 
-	mutex_lock(&memory->validate_lock);
+	if (mutex_lock_killable(&memory->validate_lock))
+		return -EINTR;
 	if (!memory->chunk)
 		memory->chunk = kmalloc(sizeof(*memory->chunk),
 					GFP_KERNEL_ACCOUNT);
@@ -541,7 +545,7 @@ static int userptr_resume(struct kfd_userptr *u)
 		ret = userptr_register(u);
 	if (!ret && u->needed)
 		ret = userptr_validate_wait(u);
-	if (ret)
+	if (ret && ret != -EINTR)
 		pr_err_ratelimited("amdkfd: pasid %u: host memory at %#lx, %llu bytes, of buffer %#llx can't be had: %d\n",
 				   u->bo->memory->process->pasid, u->addr,
 				   u->bo->size, kfd_bo_handle(u->bo), ret);
@@ -573,7 +577,10 @@ int kfd_memory_resume(struct kfd_process *p)
 	lockdep_assert_held(&p->lock);
 	if (!mmget_not_zero(memory->mm))
 		return -ESRCH;
-	mutex_lock(&memory->validate_lock);
+	if (mutex_lock_killable(&memory->validate_lock)) {
+		mmput_async(memory->mm);
+		return -EINTR;
+	}
 	for (i = 0; i < p->n_pdds && !ret; i++) {
 		bos = kfd_memory_bos(p->pdds[i]);
 		if (!bos)

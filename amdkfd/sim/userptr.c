@@ -176,7 +176,8 @@ static int sim_userptr_fault_batch(struct sim_bo *bo, u64 first, u64 npages,
 	int ret;
 
 	range.notifier_seq = mmu_interval_read_begin(&u->notifier);
-	mmap_read_lock(u->notifier.mm);
+	if (mmap_read_lock_killable(u->notifier.mm))
+		return -EINTR;
 	ret = sim_userptr_check_vmas(u, range.start, range.end);
 	if (!ret)
 		ret = hmm_range_fault(&range);
