@@ -4,7 +4,6 @@
  * Nothing may be left behind, and who is still there must go on.
  */
 #include <signal.h>
-#include <sys/prctl.h>
 
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
@@ -29,32 +28,6 @@ FIXTURE_TEARDOWN(kill)
 	kfd_stop(&self->probe);
 }
 
-/* All VRAM is back, within some patience. */
-static int vram_is_back(struct kfd *probe, uint64_t vram)
-{
-	uint64_t end = kfd_now_ms() + PATIENCE, now;
-	int ret;
-
-	do {
-		ret = kfd_available(probe, 0, &now);
-		if (ret || now == vram)
-			return ret;
-		kfd_sleep_ms(5);
-	} while (kfd_now_ms() < end);
-	return -EBUSY;
-}
-
-/* A process that starts, works and ends as if nothing had been. */
-static int healthy(void *arg)
-{
-	struct kfd_workload *w = kfd_workload_new();
-	int ret;
-
-	(void)arg;
-	ret = kfd_workload_start(w, 0);
-	return ret ? ret : kfd_workload_finish(w);
-}
-
 TEST_F_TIMEOUT(kill, target_while_paused, 120)
 {
 	struct kfd_ioctl_criu_args info;
@@ -76,9 +49,9 @@ TEST_F_TIMEOUT(kill, target_while_paused, 120)
 		if (phase >= 1)
 			kfd_snapshot_free(&s);
 		close(t.fd);
-		EXPECT_OK(vram_is_back(&self->probe, self->vram)) TH_LOG("phase %d", phase);
+		EXPECT_OK(kfd_vram_is_back(&self->probe, self->vram)) TH_LOG("phase %d", phase);
 	}
-	EXPECT_OK(kfd_in_child(healthy, NULL));
+	EXPECT_OK(kfd_in_child(kfd_healthy, NULL));
 }
 
 /* Exported buffers outlive the process, and go with the last of their fds. */
@@ -96,30 +69,10 @@ TEST_F_TIMEOUT(kill, target_while_its_buffers_are_open, 60)
 	ASSERT_OK(kfd_available(&self->probe, 0, &now));
 	EXPECT_LT(now, self->vram);
 	kfd_snapshot_free(&s);
-	EXPECT_OK(vram_is_back(&self->probe, self->vram));
+	EXPECT_OK(kfd_vram_is_back(&self->probe, self->vram));
 }
 
-struct victim {
-	int (*fn)(struct victim *v);
-	struct kfd_target *t;
-	struct kfd_snapshot *s;
-	volatile int phase;
-};
-
-static int run_victim(struct victim *v)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	v->phase = 0;
-	pid = fork();
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	_exit(-v->fn(v) & 0xff);
-}
-
-static int dump_in_a_loop(struct victim *v)
+static int dump_in_a_loop(struct kfd_victim *v)
 {
 	struct kfd_snapshot s;
 	int ret;
@@ -137,18 +90,10 @@ static int dump_in_a_loop(struct victim *v)
 	return ret;
 }
 
-static struct victim *shared_victim(void)
-{
-	void *p = mmap(NULL, sizeof(struct victim), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* The dumper dies anywhere in its loop: the target goes on to its end. */
 TEST_F_TIMEOUT(kill, dumper_at_any_time, 240)
 {
-	struct victim *v = shared_victim();
+	struct kfd_victim *v = kfd_victim_new();
 	struct kfd_target t;
 	int round;
 
@@ -160,7 +105,7 @@ TEST_F_TIMEOUT(kill, dumper_at_any_time, 240)
 		pid_t pid;
 
 		ASSERT_OK(kfd_target_start(&t, self->w, 0));
-		pid = run_victim(v);
+		pid = kfd_victim_run(v);
 		ASSERT_GT(pid, 0);
 		ASSERT_OK(kfd_wait_flag(&v->phase));
 		kfd_sleep_ms(round * 3);
@@ -168,10 +113,10 @@ TEST_F_TIMEOUT(kill, dumper_at_any_time, 240)
 		EXPECT_EQ(-EINTR, kfd_wait_child(pid));
 		EXPECT_OK(kfd_target_finish(&t)) TH_LOG("round %d", round);
 	}
-	EXPECT_OK(vram_is_back(&self->probe, self->vram));
+	EXPECT_OK(kfd_vram_is_back(&self->probe, self->vram));
 }
 
-static int restore_once(struct victim *v)
+static int restore_once(struct kfd_victim *v)
 {
 	struct kfd k;
 	int ret;
@@ -192,7 +137,7 @@ static int restore_once(struct victim *v)
 /* The restorer dies before, in, between and after RESTORE and RESUME. */
 TEST_F_TIMEOUT(kill, restorer_at_any_time, 240)
 {
-	struct victim *v = shared_victim();
+	struct kfd_victim *v = kfd_victim_new();
 	struct kfd_snapshot s;
 	struct kfd_target t;
 	int round;
@@ -203,12 +148,12 @@ TEST_F_TIMEOUT(kill, restorer_at_any_time, 240)
 	ASSERT_OK(kfd_snapshot_checkpoint(t.fd, &s));
 	kfd_snapshot_close_fds(&s);
 	kfd_target_kill(&t);
-	ASSERT_OK(vram_is_back(&self->probe, self->vram));
+	ASSERT_OK(kfd_vram_is_back(&self->probe, self->vram));
 	v->fn = restore_once;
 	v->s = &s;
 	for (round = 0; round < 20; round++) {
 		volatile uint64_t spin = 0;
-		pid_t pid = run_victim(v);
+		pid_t pid = kfd_victim_run(v);
 
 		ASSERT_GT(pid, 0);
 		while (!v->phase)
@@ -218,17 +163,17 @@ TEST_F_TIMEOUT(kill, restorer_at_any_time, 240)
 			spin++;
 		kill(pid, SIGKILL);
 		EXPECT_EQ(-EINTR, kfd_wait_child(pid)) TH_LOG("round %d", round);
-		EXPECT_OK(vram_is_back(&self->probe, self->vram))
+		EXPECT_OK(kfd_vram_is_back(&self->probe, self->vram))
 			TH_LOG("round %d, phase %d", round, v->phase);
 	}
 	kfd_snapshot_free(&s);
-	EXPECT_OK(kfd_in_child(healthy, NULL));
+	EXPECT_OK(kfd_in_child(kfd_healthy, NULL));
 }
 
 /* Everybody at once: the target and the dumper that holds it. */
 TEST_F_TIMEOUT(kill, target_and_dumper, 120)
 {
-	struct victim *v = shared_victim();
+	struct kfd_victim *v = kfd_victim_new();
 	struct kfd_target t;
 	int round;
 
@@ -239,7 +184,7 @@ TEST_F_TIMEOUT(kill, target_and_dumper, 120)
 		pid_t pid;
 
 		ASSERT_OK(kfd_target_start(&t, self->w, 0));
-		pid = run_victim(v);
+		pid = kfd_victim_run(v);
 		ASSERT_GT(pid, 0);
 		ASSERT_OK(kfd_wait_flag(&v->phase));
 		kfd_sleep_ms(round);
@@ -247,9 +192,9 @@ TEST_F_TIMEOUT(kill, target_and_dumper, 120)
 		kill(t.pid, SIGKILL);
 		EXPECT_EQ(-EINTR, kfd_wait_child(pid));
 		EXPECT_EQ(-EINTR, kfd_wait_child(t.pid));
-		EXPECT_OK(vram_is_back(&self->probe, self->vram)) TH_LOG("round %d", round);
+		EXPECT_OK(kfd_vram_is_back(&self->probe, self->vram)) TH_LOG("round %d", round);
 	}
-	EXPECT_OK(kfd_in_child(healthy, NULL));
+	EXPECT_OK(kfd_in_child(kfd_healthy, NULL));
 }
 
 /* Without preemption there is no pause, and nothing is paused then. */

@@ -53,6 +53,7 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 	u64 size = kfd_criu_image_size(p);
 	int ret;
 
+	kfd_criu_phase(p, KFD_PHASE_INFO_BEGIN);
 	if (!p->n_pdds)
 		return -ENODEV;
 	if (p->restored)
@@ -62,6 +63,7 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 	ret = kfd_pause_begin(p, filp);
 	if (ret)
 		return ret;
+	kfd_criu_phase(p, KFD_PHASE_INFO_EVICTED);
 	args->num_devices = p->n_pdds;
 	args->num_bos = kfd_bos->count(p);
 	args->num_objects = kfd_criu_num_objects(p);
@@ -173,6 +175,29 @@ static int kfd_criu_copy_out(const struct kfd_ioctl_criu_args *args,
 	return 0;
 }
 
+/* Buckets, image and fds, or nothing of it. */
+static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
+			     struct kfd_criu_dump *dump,
+			     const struct kfd_criu_device_bucket *buckets)
+{
+	u32 n = dump->num_bos;
+	int ret;
+
+	ret = kfd_criu_reserve_fds(dump->bos, dump->fd_files, n);
+	if (ret)
+		return ret;
+	kfd_criu_phase(dump->p, KFD_PHASE_CHECKPOINT_FDS_RESERVED);
+	ret = kfd_criu_copy_out(args, dump, buckets);
+	if (ret) {
+		kfd_criu_unreserve_fds(dump->bos, dump->fd_files, n);
+		return ret;
+	}
+	kfd_criu_phase(dump->p, KFD_PHASE_CHECKPOINT_COPIED);
+	kfd_criu_install_fds(dump->bos, dump->fd_files, n);
+	kfd_criu_phase(dump->p, KFD_PHASE_CHECKPOINT_INSTALLED);
+	return 0;
+}
+
 /**
  * kfd_criu_checkpoint - CHECKPOINT: save everything
  * @p: a paused process
@@ -194,6 +219,7 @@ int kfd_criu_checkpoint(struct kfd_process *p,
 	void *image;
 	int ret;
 
+	kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_BEGIN);
 	if (!p->pause.active || !kfd_criu_args_match(p, args))
 		return -EINVAL;
 
@@ -212,16 +238,10 @@ int kfd_criu_checkpoint(struct kfd_process *p,
 	ret = kfd_image_writer_init(&out, image, args->priv_data_size);
 	if (!ret)
 		ret = kfd_criu_save(&dump, buckets);
-	if (!ret)
-		ret = kfd_criu_reserve_fds(dump.bos, dump.fd_files,
-					   dump.num_bos);
 	if (ret)
 		goto free;
-	ret = kfd_criu_copy_out(args, &dump, buckets);
-	if (ret)
-		kfd_criu_unreserve_fds(dump.bos, dump.fd_files, dump.num_bos);
-	else
-		kfd_criu_install_fds(dump.bos, dump.fd_files, dump.num_bos);
+	kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_SAVED);
+	ret = kfd_criu_give_out(args, &dump, buckets);
 free:
 	kfd_criu_drop_files(dump.fd_files, dump.num_bos);
 	kvfree(dump.fd_files);

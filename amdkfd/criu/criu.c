@@ -15,9 +15,11 @@ const struct kfd_criu_object_ops *const kfd_criu_kinds[KFD_CRIU_NUM_KINDS] = {
 
 static int kfd_criu_unpause(struct kfd_process *p)
 {
+	kfd_criu_phase(p, KFD_PHASE_UNPAUSE_BEGIN);
 	if (!p->pause.active)
 		return -EINVAL;
 	kfd_pause_end(p);
+	kfd_criu_phase(p, KFD_PHASE_UNPAUSE_QUEUES);
 	return 0;
 }
 

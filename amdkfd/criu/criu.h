@@ -15,6 +15,7 @@
 
 #include "../process.h"
 #include "object.h"
+#include "phase.h"
 
 int kfd_criu_init(void);
 void kfd_criu_exit(void);

@@ -294,13 +294,16 @@ static int kfd_restore_publish(struct kfd_restore *r,
 	ret = kfd_criu_reserve_fds(load->bos, load->fd_files, load->num_bos);
 	if (ret)
 		return ret;
+	kfd_criu_phase(load->p, KFD_PHASE_RESTORE_FDS_RESERVED);
 	if (copy_to_user(u64_to_user_ptr(args->bos), load->bos,
 			 load->num_bos * sizeof(*load->bos))) {
 		kfd_criu_unreserve_fds(load->bos, load->fd_files,
 				       load->num_bos);
 		return -EFAULT;
 	}
+	kfd_criu_phase(load->p, KFD_PHASE_RESTORE_COPIED_OUT);
 	kfd_criu_install_fds(load->bos, load->fd_files, load->num_bos);
+	kfd_criu_phase(load->p, KFD_PHASE_RESTORE_PUBLISHED);
 	return 0;
 }
 
@@ -310,17 +313,25 @@ static int kfd_restore_load(struct kfd_restore *r,
 	struct kfd_process *p = r->load.p;
 	int ret, i;
 
+	BUILD_BUG_ON(KFD_PHASE_RESTORE_QUEUES - KFD_PHASE_RESTORE_BOS !=
+		     KFD_CRIU_NUM_KINDS - 1);
 	/* The process has no queue yet: this cannot fail, only count. */
 	kfd_process_evict(p);
 	p->restored = true;
 	ret = kfd_restore_devices(r);
-	for (i = 0; i < KFD_CRIU_NUM_KINDS && !ret; i++)
+	if (!ret)
+		kfd_criu_phase(p, KFD_PHASE_RESTORE_DEVICES);
+	for (i = 0; i < KFD_CRIU_NUM_KINDS && !ret; i++) {
 		ret = kfd_restore_kind(r, kfd_criu_kinds[i]);
+		if (!ret)
+			kfd_criu_phase(p, KFD_PHASE_RESTORE_BOS + i);
+	}
 	if (!ret)
 		ret = kfd_restore_publish(r, args);
 	if (!ret)
 		return 0;
 
+	kfd_criu_phase(p, KFD_PHASE_RESTORE_UNDO);
 	/* The process had nothing: what there is now is of this restore. */
 	for (i = KFD_CRIU_NUM_KINDS - 1; i >= 0; i--)
 		kfd_criu_kinds[i]->unload(p);
@@ -351,6 +362,7 @@ int kfd_criu_restore(struct kfd_process *p,
 	struct kfd_restore *r;
 	int ret;
 
+	kfd_criu_phase(p, KFD_PHASE_RESTORE_BEGIN);
 	ret = kfd_restore_check_args(p, args);
 	if (ret)
 		return ret;
@@ -359,10 +371,15 @@ int kfd_criu_restore(struct kfd_process *p,
 		return -ENOMEM;
 	r->load.p = p;
 	ret = kfd_restore_copy_in(r, args);
-	if (!ret)
-		ret = kfd_restore_validate(r, args);
-	if (!ret)
-		ret = kfd_restore_load(r, args);
+	if (ret)
+		goto free;
+	kfd_criu_phase(p, KFD_PHASE_RESTORE_COPIED_IN);
+	ret = kfd_restore_validate(r, args);
+	if (ret)
+		goto free;
+	kfd_criu_phase(p, KFD_PHASE_RESTORE_VALIDATED);
+	ret = kfd_restore_load(r, args);
+free:
 	kfd_restore_free(r);
 	kfree(r);
 	return ret;
@@ -372,11 +389,13 @@ static int kfd_resume_locked(struct kfd_process *p)
 {
 	int ret;
 
+	kfd_criu_phase(p, KFD_PHASE_RESUME_BEGIN);
 	if (!p->restored)
 		return -EINVAL;
 	ret = kfd_memory_resume(p);
 	if (ret)
 		return ret;
+	kfd_criu_phase(p, KFD_PHASE_RESUME_USERPTRS);
 	ret = kfd_process_restore(p);
 	if (ret) {
 		pr_err("pasid %u: its queues do not come back: %d\n", p->pasid,
@@ -385,6 +404,7 @@ static int kfd_resume_locked(struct kfd_process *p)
 		return ret;
 	}
 	p->restored = false;
+	kfd_criu_phase(p, KFD_PHASE_RESUME_QUEUES);
 	return 0;
 }
 

@@ -6,8 +6,11 @@
  * are loaded more often than there is something new to be learnt from them.
  * Their results are in the kernel log and in debugfs, below kunit/.
  *
+ * Stop points: see stop.h; their files are in debugfs, below amdkfd/.
+ *
  * Parameters are read without a lock: they are set at load.
  */
+#include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
@@ -15,9 +18,13 @@
 
 #include <kunit/test.h>
 
+#include "../criu/phase.h"
 #include "../tests/tests.h"
 #include "break.h"
 #include "debug.h"
+#include "stop.h"
+
+static struct dentry *kfd_debugfs;
 
 #ifdef KFD_BREAK
 static char *broken = __stringify(KFD_BREAK);
@@ -79,6 +86,8 @@ static void kfd_debug_forget_suites(void)
  */
 int kfd_debug_init(void)
 {
+	kfd_debugfs = debugfs_create_dir("amdkfd", NULL);
+	kfd_stop_init(kfd_debugfs, kfd_phase_names, KFD_NUM_PHASES);
 	kfd_debug_run_suites();
 	return 0;
 }
@@ -89,4 +98,5 @@ int kfd_debug_init(void)
 void kfd_debug_exit(void)
 {
 	kfd_debug_forget_suites();
+	debugfs_remove(kfd_debugfs);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What debug builds (DEBUG=1) have in addition: KUnit suites (floor 6).
+ * What debug builds (DEBUG=1) have in addition: KUnit suites, stop points (floor 6).
  */
 #ifndef AMDKFD_DEBUG_DEBUG_H
 #define AMDKFD_DEBUG_DEBUG_H

@@ -142,6 +142,9 @@ struct kfd_queue {
 };
 
 /* Process and topology */
+/* Calls of this process that said EINTR and were repeated. */
+extern unsigned int kfd_interrupted;
+
 int kfd_call(int fd, unsigned long request, void *arg);
 int kfd_open(struct kfd *k);
 int kfd_open_drm(struct kfd *k);

@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -70,6 +71,7 @@ static int run_target(struct kfd_workload *w, uint32_t flags)
 /* Start a process that runs @w and waits before its second half. */
 int kfd_target_start(struct kfd_target *t, struct kfd_workload *w, uint32_t flags)
 {
+	pid_t pid;
 	int ret;
 
 	t->w = w;
@@ -78,15 +80,17 @@ int kfd_target_start(struct kfd_target *t, struct kfd_workload *w, uint32_t flag
 	w->ready = 0;
 	w->go = 0;
 	fflush(stdout);
-	t->pid = fork();
-	if (t->pid < 0)
+	/* @t may lie in memory that the child shares: not a word of it is his. */
+	pid = fork();
+	if (pid < 0)
 		return -errno;
-	if (!t->pid) {
+	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		ret = run_target(w, flags);
 		fflush(stdout);
 		_exit(ret < 0 ? -ret & 0xff : 0);
 	}
+	t->pid = pid;
 	ret = kfd_wait_flag(&w->ready);
 	if (!ret && w->ready < 0)
 		ret = w->ready;
@@ -138,4 +142,55 @@ void kfd_target_kill(struct kfd_target *t)
 	t->fd = -1;
 	kill(t->pid, SIGKILL);
 	waitpid(t->pid, &status, __WALL);
+}
+
+/* Shared with the process that it becomes. */
+struct kfd_victim *kfd_victim_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct kfd_victim), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+pid_t kfd_victim_run(struct kfd_victim *v)
+{
+	pid_t pid;
+	int ret;
+
+	fflush(stdout);
+	v->phase = 0;
+	pid = fork();
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	ret = v->fn(v);
+	fflush(stdout);
+	_exit(-ret & 0xff);
+}
+
+/* All VRAM is back, within some patience. */
+int kfd_vram_is_back(struct kfd *probe, uint64_t vram)
+{
+	uint64_t end = kfd_now_ms() + PATIENCE, now;
+	int ret;
+
+	do {
+		ret = kfd_available(probe, 0, &now);
+		if (ret || now == vram)
+			return ret;
+		kfd_sleep_ms(5);
+	} while (kfd_now_ms() < end);
+	return -EBUSY;
+}
+
+/* A process that starts, works and ends as if nothing had been. */
+int kfd_healthy(void *arg)
+{
+	struct kfd_workload *w = kfd_workload_new();
+	int ret;
+
+	(void)arg;
+	ret = kfd_workload_start(w, 0);
+	return ret ? ret : kfd_workload_finish(w);
 }

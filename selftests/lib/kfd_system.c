@@ -15,15 +15,19 @@
 
 #define SIM_KNOBS	"/sys/kernel/debug/amdgpu_sim"
 
+unsigned int kfd_interrupted;
+
 /* As user space does: repeat what a signal interrupted. */
 int kfd_call(int fd, unsigned long request, void *arg)
 {
 	int ret;
 
-	do
+	for (;;) {
 		ret = ioctl(fd, request, arg);
-	while (ret == -1 && errno == EINTR);
-	return ret == -1 ? -errno : ret;
+		if (ret != -1 || errno != EINTR)
+			return ret == -1 ? -errno : ret;
+		kfd_interrupted++;
+	}
 }
 
 int kfd_read_text(const char *path, char *buf, size_t size)

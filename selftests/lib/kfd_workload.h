@@ -80,6 +80,20 @@ struct kfd_target {
 	bool traced;
 };
 
+/**
+ * struct kfd_victim - a process that is killed, or might be, at what it does
+ * @fn: what it does; its negative errno becomes the exit code
+ * @t: its target, if it dumps
+ * @s: its image, if it restores
+ * @phase: how far it says that it is
+ */
+struct kfd_victim {
+	int (*fn)(struct kfd_victim *v);
+	struct kfd_target *t;
+	struct kfd_snapshot *s;
+	volatile int phase;
+};
+
 struct kfd_workload *kfd_workload_new(void);
 int kfd_workload_start(struct kfd_workload *w, uint32_t flags);
 int kfd_workload_save(struct kfd_workload *w, struct kfd_snapshot *s);
@@ -97,5 +111,11 @@ int kfd_target_seize(struct kfd_target *t);
 int kfd_target_release(struct kfd_target *t);
 int kfd_target_finish(struct kfd_target *t);
 void kfd_target_kill(struct kfd_target *t);
+struct kfd_victim *kfd_victim_new(void);
+pid_t kfd_victim_run(struct kfd_victim *v);
+
+/* What must be so after all of that */
+int kfd_vram_is_back(struct kfd *probe, uint64_t vram);
+int kfd_healthy(void *arg);
 
 #endif
