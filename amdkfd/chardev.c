@@ -8,7 +8,9 @@
  *
  * Arguments cross in one copy each way. A handler sees a kernel copy of the
  * struct as this driver knows it, however long the caller's is; see the rules
- * at the top of <linux/kfd_ioctl.h>.
+ * at the top of <linux/kfd_ioctl.h>. What a handler did not change is not
+ * copied back, and when what it made cannot be told, that is taken back: an
+ * EFAULT leaves nothing behind.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -47,28 +49,88 @@
  * @min_size: bytes up to the end of the last mandatory field
  * @flags: KFD_IOCTL_*
  * @func: handler; NULL: the interface has it, this driver does not
+ * @undo: takes back what @func made, which its caller will never hear of; gets
+ *	the arguments as @func found and as it left them; NULL: it makes nothing
  */
 struct kfd_ioctl_desc {
 	unsigned int cmd;
 	unsigned int min_size;
 	unsigned int flags;
 	kfd_ioctl_fn func;
+	void (*undo)(struct file *filp, struct kfd_process *p,
+		     const void *before, const void *made);
 };
 
-#define KFD_IOCTL(name, lower, type, last, fl)				\
+#define KFD_IOCTL_MAKES(name, lower, type, last, fl, undo_fn)		\
 	[_IOC_NR(AMDKFD_IOC_##name)] = {				\
 		.cmd = AMDKFD_IOC_##name,				\
 		.min_size = offsetofend(struct kfd_ioctl_##type##_args, last), \
 		.flags = (fl),						\
 		.func = kfd_ioctl_##lower,				\
+		.undo = (undo_fn),					\
 	}
+
+#define KFD_IOCTL(name, lower, type, last, fl)				\
+	KFD_IOCTL_MAKES(name, lower, type, last, fl, NULL)
 
 #define KFD_IOCTL_UNSUPPORTED(name)					\
 	[_IOC_NR(AMDKFD_IOC_##name)] = { .cmd = AMDKFD_IOC_##name }
 
+static void kfd_undo_create_queue(struct file *filp, struct kfd_process *p,
+				  const void *before, const void *made)
+{
+	const struct kfd_ioctl_create_queue_args *queue = made;
+	struct kfd_ioctl_destroy_queue_args args = {
+		.queue_id = queue->queue_id,
+	};
+
+	kfd_ioctl_destroy_queue(filp, p, &args);
+}
+
+static void kfd_undo_create_event(struct file *filp, struct kfd_process *p,
+				  const void *before, const void *made)
+{
+	const struct kfd_ioctl_create_event_args *asked = before, *event = made;
+
+	kfd_event_undo_create(p, event->event_id, asked->event_page_offset);
+}
+
+static void kfd_undo_alloc_memory(struct file *filp, struct kfd_process *p,
+				  const void *before, const void *made)
+{
+	const struct kfd_ioctl_alloc_memory_of_gpu_args *bo = made;
+	struct kfd_ioctl_free_memory_of_gpu_args args = {
+		.handle = bo->handle,
+	};
+
+	kfd_ioctl_free_memory_of_gpu(filp, p, &args);
+}
+
+static void kfd_undo_import_dmabuf(struct file *filp, struct kfd_process *p,
+				   const void *before, const void *made)
+{
+	const struct kfd_ioctl_import_dmabuf_args *bo = made;
+	struct kfd_ioctl_free_memory_of_gpu_args args = {
+		.handle = bo->handle,
+	};
+
+	kfd_ioctl_free_memory_of_gpu(filp, p, &args);
+}
+
+static void kfd_undo_criu_op(struct file *filp, struct kfd_process *p,
+			     const void *before, const void *made)
+{
+	const struct kfd_ioctl_criu_args *args = made;
+
+	/* No other operation answers in its arguments. */
+	if (args->op == KFD_CRIU_OP_PROCESS_INFO)
+		kfd_criu_undo_process_info(p, filp);
+}
+
 static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 	KFD_IOCTL(GET_VERSION, get_version, get_version, minor_version, 0),
-	KFD_IOCTL(CREATE_QUEUE, create_queue, create_queue, queue_id, 0),
+	KFD_IOCTL_MAKES(CREATE_QUEUE, create_queue, create_queue, queue_id, 0,
+			kfd_undo_create_queue),
 	KFD_IOCTL(DESTROY_QUEUE, destroy_queue, destroy_queue, queue_id, 0),
 	KFD_IOCTL(SET_MEMORY_POLICY, set_memory_policy, set_memory_policy,
 		  alternate_policy, 0),
@@ -77,7 +139,8 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 	KFD_IOCTL(GET_PROCESS_APERTURES, get_process_apertures,
 		  get_process_apertures, num_of_nodes, 0),
 	KFD_IOCTL(UPDATE_QUEUE, update_queue, update_queue, queue_priority, 0),
-	KFD_IOCTL(CREATE_EVENT, create_event, create_event, event_slot_index, 0),
+	KFD_IOCTL_MAKES(CREATE_EVENT, create_event, create_event,
+			event_slot_index, 0, kfd_undo_create_event),
 	KFD_IOCTL(DESTROY_EVENT, destroy_event, destroy_event, event_id, 0),
 	KFD_IOCTL(SET_EVENT, set_event, set_event, event_id, 0),
 	KFD_IOCTL(RESET_EVENT, reset_event, reset_event, event_id, 0),
@@ -95,8 +158,8 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 	KFD_IOCTL(GET_PROCESS_APERTURES_NEW, get_process_apertures_new,
 		  get_process_apertures_new, num_of_nodes, 0),
 	KFD_IOCTL(ACQUIRE_VM, acquire_vm, acquire_vm, gpu_id, 0),
-	KFD_IOCTL(ALLOC_MEMORY_OF_GPU, alloc_memory_of_gpu,
-		  alloc_memory_of_gpu, flags, 0),
+	KFD_IOCTL_MAKES(ALLOC_MEMORY_OF_GPU, alloc_memory_of_gpu,
+			alloc_memory_of_gpu, flags, 0, kfd_undo_alloc_memory),
 	KFD_IOCTL(FREE_MEMORY_OF_GPU, free_memory_of_gpu, free_memory_of_gpu,
 		  handle, 0),
 	KFD_IOCTL(MAP_MEMORY_TO_GPU, map_memory_to_gpu, map_memory_to_gpu,
@@ -108,13 +171,15 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 		  get_queue_wave_state, queue_id, 0),
 	KFD_IOCTL(GET_DMABUF_INFO, get_dmabuf_info, get_dmabuf_info,
 		  dmabuf_fd, 0),
-	KFD_IOCTL(IMPORT_DMABUF, import_dmabuf, import_dmabuf, dmabuf_fd, 0),
+	KFD_IOCTL_MAKES(IMPORT_DMABUF, import_dmabuf, import_dmabuf, dmabuf_fd,
+			0, kfd_undo_import_dmabuf),
 	KFD_IOCTL_UNSUPPORTED(ALLOC_QUEUE_GWS),
 	KFD_IOCTL_UNSUPPORTED(SMI_EVENTS),
 	KFD_IOCTL_UNSUPPORTED(SVM),
 	KFD_IOCTL(SET_XNACK_MODE, set_xnack_mode, set_xnack_mode,
 		  xnack_enabled, 0),
-	KFD_IOCTL(CRIU_OP, criu_op, criu, op, KFD_IOCTL_CRIU),
+	KFD_IOCTL_MAKES(CRIU_OP, criu_op, criu, op, KFD_IOCTL_CRIU,
+			kfd_undo_criu_op),
 	KFD_IOCTL(AVAILABLE_MEMORY, available_memory, get_available_memory,
 		  gpu_id, 0),
 };
@@ -198,29 +263,41 @@ static int kfd_ioctl_copy_in(const struct kfd_ioctl_desc *desc,
 	return 0;
 }
 
+/* @before: room for another copy of the arguments */
 static int kfd_ioctl_run(struct file *filp, const struct kfd_ioctl_desc *desc,
-			 unsigned int usize, void __user *uarg, void *data)
+			 unsigned int usize, void __user *uarg, void *data,
+			 void *before)
 {
+	unsigned int ksize = _IOC_SIZE(desc->cmd);
 	int ret, err;
 
 	ret = kfd_ioctl_copy_in(desc, usize, uarg, data);
 	if (ret)
 		return ret;
+	memcpy(before, data, ksize);
 
 	err = desc->func(filp, filp->private_data, data);
 	if (err && !(desc->flags & KFD_IOCTL_COPY_ON_ERROR))
 		return err;
-	if (_IOC_DIR(desc->cmd) & _IOC_READ &&
-	    copy_to_user(uarg, data, min_t(unsigned int, usize, _IOC_SIZE(desc->cmd))))
-		return err ?: -EFAULT;
-	return err;
+	if (!(_IOC_DIR(desc->cmd) & _IOC_READ))
+		return err;
+	/* The caller has it already. */
+	if (_IOC_DIR(desc->cmd) & _IOC_WRITE && !memcmp(before, data, ksize))
+		return err;
+	if (!copy_to_user(uarg, data, min(usize, ksize)))
+		return err;
+	if (!err && desc->undo)
+		desc->undo(filp, filp->private_data, before, data);
+	return err ?: -EFAULT;
 }
 
 static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	const struct kfd_ioctl_desc *desc = kfd_ioctl_find(cmd);
 	struct kfd_process *p = filp->private_data;
-	u64 stack[128 / sizeof(u64)];
+	unsigned int size, usize = _IOC_SIZE(cmd);
+	void __user *uarg = (void __user *)arg;
+	u64 stack[2 * 128 / sizeof(u64)];
 	void *data = stack;
 	bool criu;
 	int ret;
@@ -236,12 +313,13 @@ static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	if (READ_ONCE(p->dead))
 		return -EBADF;
 
-	if (_IOC_SIZE(desc->cmd) > sizeof(stack)) {
-		data = kmalloc(_IOC_SIZE(desc->cmd), GFP_KERNEL);
+	size = _IOC_SIZE(desc->cmd);
+	if (2 * size > sizeof(stack)) {
+		data = kmalloc(2 * size, GFP_KERNEL);
 		if (!data)
 			return -ENOMEM;
 	}
-	ret = kfd_ioctl_run(filp, desc, _IOC_SIZE(cmd), (void __user *)arg, data);
+	ret = kfd_ioctl_run(filp, desc, usize, uarg, data, data + size);
 	if (data != stack)
 		kfree(data);
 	return ret;

@@ -99,6 +99,7 @@ struct kfd_queue_sched_ops {
  * struct kfd_pause - who holds a process paused for a checkpoint
  * @active: PROCESS_INFO succeeded and neither UNPAUSE nor the owner's end has
  *	come yet
+ * @again: the last PROCESS_INFO found it paused
  * @owner: thread group that paused it
  * @files: the owner's file table (compared, never dereferenced): its last
  *	close of the kfd file ends the pause
@@ -111,6 +112,7 @@ struct kfd_queue_sched_ops {
  */
 struct kfd_pause {
 	bool active;
+	bool again;
 	struct pid *owner;
 	void *files;
 	const void *filp;

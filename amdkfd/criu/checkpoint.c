@@ -73,6 +73,25 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 	return 0;
 }
 
+/**
+ * kfd_criu_undo_process_info - PROCESS_INFO whose answer cannot be told
+ * @p: the process
+ * @filp: the kfd file that was used
+ *
+ * The pause that it began ends; one that was there before stays.
+ *
+ * Context: sleeps; takes process->lock. When the caller is being killed
+ * nothing is done: the end of his file ends the pause.
+ */
+void kfd_criu_undo_process_info(struct kfd_process *p, const struct file *filp)
+{
+	if (kfd_process_lock(p))
+		return;
+	if (p->pause.active && !p->pause.again && p->pause.filp == filp)
+		kfd_pause_end(p);
+	kfd_process_unlock(p);
+}
+
 static int kfd_criu_save_process(struct kfd_criu_dump *dump)
 {
 	struct kfd_process *p = dump->p;

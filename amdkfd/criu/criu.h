@@ -24,6 +24,9 @@ int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data);
 void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
 			  struct file *filp);
 
+/* checkpoint.c; takes p->lock */
+void kfd_criu_undo_process_info(struct kfd_process *p, const struct file *filp);
+
 /* Kinds of objects in the order in which they are saved and loaded. */
 #define KFD_CRIU_NUM_KINDS	3
 extern const struct kfd_criu_object_ops *const

@@ -111,6 +111,7 @@ int kfd_pause_begin(struct kfd_process *p, const struct file *filp)
 			return ret;
 		}
 	}
+	pause->again = pause->active;
 	put_pid(pause->owner);
 	pause->owner = get_pid(task_tgid(current));
 	pause->files = current->files;

@@ -310,6 +310,32 @@ unlock:
 }
 
 /**
+ * kfd_event_undo_create - take back an event that its maker never hears of
+ * @p: the process
+ * @id: the event
+ * @page_handle: buffer that was made the event page with it, 0: none
+ *
+ * The driver's own page stays: the next signal event uses it.
+ *
+ * Context: sleeps; takes process->lock. When the caller is being killed
+ * nothing is done: all goes with the process.
+ */
+void kfd_event_undo_create(struct kfd_process *p, u32 id, u64 page_handle)
+{
+	struct kfd_event *ev;
+
+	if (kfd_process_lock(p))
+		return;
+	ev = xa_load(&kfd_events(p)->table, id);
+	if (ev)
+		kfd_event_remove(p, ev);
+	if (page_handle && kfd_events(p)->page_handle == page_handle &&
+	    !kfd_events(p)->num_signal)
+		kfd_event_drop_page(p);
+	kfd_process_unlock(p);
+}
+
+/**
  * kfd_ioctl_destroy_event - AMDKFD_IOC_DESTROY_EVENT
  * @filp: kfd file
  * @p: process

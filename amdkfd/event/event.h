@@ -110,6 +110,7 @@ struct kfd_event *kfd_event_add(struct kfd_process *p, u32 type,
 int kfd_event_set_page(struct kfd_process *p, u64 handle);
 int kfd_event_own_page(struct kfd_process *p);
 void kfd_event_remove_all(struct kfd_process *p);
+void kfd_event_undo_create(struct kfd_process *p, u32 id, u64 page_handle);
 void kfd_event_drop_page(struct kfd_process *p);
 void kfd_event_free_unmapped_page(struct kfd_process *p);
 void kfd_event_signal_locked(struct kfd_event *ev);
