@@ -301,21 +301,30 @@ int kfd_snapshot_map_bos(struct kfd *k, struct kfd_snapshot *s)
 	return 0;
 }
 
+/* What follows a RESTORE: mappings and contents, and the ids of the image. */
+int kfd_snapshot_after_restore(struct kfd *k, struct kfd_snapshot *s)
+{
+	int ret = kfd_snapshot_map_bos(k, s);
+	uint32_t i;
+
+	kfd_snapshot_close_fds(s);
+	/* From here on the process knows the GPUs by the ids it had. */
+	for (i = 0; !ret && i < s->info.num_devices; i++)
+		k->gpu[i].gpu_id = s->devices[i].user_gpu_id;
+	return ret;
+}
+
 /* Everything up to, not including, RESUME. */
 int kfd_snapshot_restore(struct kfd *k, struct kfd_snapshot *s)
 {
-	uint32_t i;
 	int ret;
 
 	ret = kfd_snapshot_open(k, s);
 	if (!ret)
 		ret = kfd_snapshot_restore_op(k, s);
 	if (!ret)
-		ret = kfd_snapshot_map_bos(k, s);
+		return kfd_snapshot_after_restore(k, s);
 	kfd_snapshot_close_fds(s);
-	/* From here on the process knows the GPUs by the ids it had. */
-	for (i = 0; !ret && i < s->info.num_devices; i++)
-		k->gpu[i].gpu_id = s->devices[i].user_gpu_id;
 	return ret;
 }
 

@@ -49,6 +49,7 @@ int kfd_snapshot_dump(struct kfd *k, int fd, struct kfd_snapshot *s);
 int kfd_snapshot_open(struct kfd *k, struct kfd_snapshot *s);
 int kfd_snapshot_restore_op(struct kfd *k, struct kfd_snapshot *s);
 int kfd_snapshot_map_bos(struct kfd *k, struct kfd_snapshot *s);
+int kfd_snapshot_after_restore(struct kfd *k, struct kfd_snapshot *s);
 int kfd_snapshot_restore(struct kfd *k, struct kfd_snapshot *s);
 
 int kfd_snapshot_write(const struct kfd_snapshot *s, int fd);

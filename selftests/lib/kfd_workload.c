@@ -180,25 +180,32 @@ int kfd_workload_save(struct kfd_workload *w, struct kfd_snapshot *s)
 	return 0;
 }
 
-/* Become that process, up to RESUME. */
-int kfd_workload_restore(struct kfd_workload *w, struct kfd_snapshot *s)
+/* The calling process, which is @now, has been restored: it runs @w from here on. */
+int kfd_workload_adopt(struct kfd_workload *w, const struct kfd *now)
 {
 	struct kfd before = w->k;
-	struct kfd now;
 	int i, j;
 
-	TRY(w, "restore", kfd_snapshot_restore(&now, s));
-	w->k = now;
+	w->k = *now;
 	w->k.next_va = before.next_va;
 	/* The GPUs in the order in which the workload knows them. */
 	for (i = 0; i < before.num_gpus; i++) {
-		j = kfd_gpu_by_id(&now, before.gpu[i].gpu_id);
+		j = kfd_gpu_by_id(now, before.gpu[i].gpu_id);
 		CHECK(w, "GPU of the image", j >= 0);
-		w->k.gpu[i] = now.gpu[j];
+		w->k.gpu[i] = now->gpu[j];
 	}
 	TRY(w, "user memory", anonymous_at(w->user.va, KFD_PAGE));
 	memcpy((void *)(uintptr_t)w->user.va, w->user_copy, KFD_PAGE);
 	return 0;
+}
+
+/* Become that process, up to RESUME. */
+int kfd_workload_restore(struct kfd_workload *w, struct kfd_snapshot *s)
+{
+	struct kfd now;
+
+	TRY(w, "restore", kfd_snapshot_restore(&now, s));
+	return kfd_workload_adopt(w, &now);
 }
 
 /* Open the gate; 0 when nothing moves all the same. */

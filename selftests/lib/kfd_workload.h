@@ -97,6 +97,7 @@ struct kfd_victim {
 struct kfd_workload *kfd_workload_new(void);
 int kfd_workload_start(struct kfd_workload *w, uint32_t flags);
 int kfd_workload_save(struct kfd_workload *w, struct kfd_snapshot *s);
+int kfd_workload_adopt(struct kfd_workload *w, const struct kfd *now);
 int kfd_workload_restore(struct kfd_workload *w, struct kfd_snapshot *s);
 int kfd_workload_paused(struct kfd_workload *w);
 int kfd_workload_finish(struct kfd_workload *w);
