@@ -120,10 +120,14 @@ static int cpu_map_end(void *data, int ret)
 	return bo_free(data);
 }
 
+/* Far from every earlier try, so that there is no page table yet. */
 static int touch_prepare(void *data)
 {
-	int ret = bo_alloc(data);
+	struct kfd_fault_ctx *f = data;
+	int ret;
 
+	f->k.next_va += (uint64_t)(f->beats + 1) << 30;
+	ret = bo_alloc(data);
 	if (!ret)
 		ret = cpu_map(data);
 	return ret;
