@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every pair of operations on one process, at the same time from two threads.
+ * Every pair of operations on one process, at the same time from two threads;
+ * then a tracer that dumps the process while it does each of them.
  *
  * Each operation leaves nothing behind and knows which answers it may get.
  * After a pair the counts are what they were, and both queues still run. What
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 
 #include "lib/kfd_fault.h"
 #include "lib/kfd_test.h"
@@ -50,7 +52,7 @@ struct racer {
  * @shared: buffer in VRAM that both map and unmap
  * @words: buffer that packets write to
  * @ev: an event that both use
- * @user: registered memory that is in use
+ * @user: two pages of registered memory that is in use
  * @user_bo: its registration
  * @end: when a pair's time is over
  * @barrier: they start together
@@ -171,13 +173,13 @@ static int userptr(struct racer *t)
 	return ret ? ret : kfd_bo_destroy(&t->k, &bo);
 }
 
-/* Everything that a page can suffer, done to memory in use. */
+/* What pages in use can suffer. Nobody writes to the one that is protected. */
 static int invalidate(struct racer *t)
 {
-	char *p = t->r->user;
+	char *p = t->r->user, *q = p + KFD_PAGE;
 
-	if (madvise(p, KFD_PAGE, MADV_DONTNEED) || mprotect(p, KFD_PAGE, PROT_READ) ||
-	    mprotect(p, KFD_PAGE, PROT_READ | PROT_WRITE))
+	if (madvise(p, 2 * KFD_PAGE, MADV_DONTNEED) || mprotect(q, KFD_PAGE, PROT_READ) ||
+	    mprotect(q, KFD_PAGE, PROT_READ | PROT_WRITE))
 		return -errno;
 	p[0] = 1;
 	return 0;
@@ -320,7 +322,10 @@ static int pause_process(struct racer *t)
 	return ret ? ret : may(kfd_criu_unpause(t->k.fd), EINVAL);
 }
 
-/* Counts may have changed, or the other one has ended the pause. */
+/*
+ * Counts may have changed, or the other one has ended the pause, or there is an
+ * imported buffer, which cannot be saved.
+ */
 static int dump(int fd)
 {
 	struct kfd_ioctl_criu_args args;
@@ -337,7 +342,7 @@ static int dump(int fd)
 	kfd_snapshot_args(&s, &args);
 	ret = kfd_criu_op(fd, &args, KFD_CRIU_OP_CHECKPOINT);
 	kfd_snapshot_free(&s);
-	ret = may(ret, EINVAL);
+	ret = may(may(ret, EINVAL), EOPNOTSUPP);
 	return ret ? ret : may(kfd_criu_unpause(fd), EINVAL);
 }
 
@@ -473,9 +478,9 @@ static int race_start(struct race *r)
 		ret = kfd_bo_create(&r->k, 0, MEM_GTT, KFD_PAGE, &r->words);
 	if (!ret)
 		ret = kfd_event_create(&r->k, KFD_IOC_EVENT_SIGNAL, false, &r->ev);
-	r->user = some_memory(KFD_PAGE);
+	r->user = some_memory(2 * KFD_PAGE);
 	if (!ret)
-		ret = kfd_bo_userptr(&r->k, 0, r->user, KFD_PAGE, &r->user_bo);
+		ret = kfd_bo_userptr(&r->k, 0, r->user, 2 * KFD_PAGE, &r->user_bo);
 	if (!ret)
 		ret = racer_start(r, 0);
 	if (!ret)
@@ -585,6 +590,102 @@ TEST_F_TIMEOUT(race, queues_and_events_against_all, SECONDS)
 TEST_F_TIMEOUT(race, checkpoint_and_files_against_all, SECONDS)
 {
 	EXPECT_EQ(0, race_range(&self->r, 17, NUM_OPS));
+}
+
+/* --- a tracer that dumps a running process ----------------------------------- */
+
+/**
+ * struct race_shared - what a tracer and its process share
+ * @ready: the process runs
+ * @fd: its file
+ * @go: it may end
+ */
+struct race_shared {
+	volatile int ready;
+	volatile int fd;
+	volatile int go;
+};
+
+/* The process: every operation in turn, for a while each. */
+static int traced(void *arg)
+{
+	struct race_shared *shared = arg;
+	struct racer *t;
+	struct race r;
+	unsigned int i;
+	int ret = race_start(&r);
+
+	shared->fd = r.k.fd;
+	shared->ready = ret ? ret : 1;
+	if (!ret)
+		ret = kfd_wait_flag(&shared->go);
+	t = &r.racer[0];
+	for (i = 0; !ret && i < NUM_OPS; i++) {
+		uint64_t end = kfd_now_ms() + race_ms();
+		uint64_t next_va = t->k.next_va;
+
+		do {
+			t->k.next_va = next_va;
+			ret = ops[i].run(t);
+		} while (!ret && kfd_now_ms() < end);
+		if (ret)
+			printf("# \"%s\" of a process that is dumped: %d\n", ops[i].name, ret);
+	}
+	return ret;
+}
+
+/* The GPU has few SDMA queues: the tracer has none of its own. */
+FIXTURE(race_traced) { struct race_shared *shared; };
+
+FIXTURE_SETUP(race_traced)
+{
+	self->shared = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
+	ASSERT_NE(MAP_FAILED, self->shared);
+}
+
+FIXTURE_TEARDOWN(race_traced)
+{
+	munmap(self->shared, KFD_PAGE);
+}
+
+TEST_F_TIMEOUT(race_traced, is_dumped_while_it_runs, SECONDS)
+{
+	struct race_shared *shared = self->shared;
+	int dumps = 0, ret, fd, status;
+	pid_t child;
+
+	child = fork();
+	if (!child) {
+		ret = traced(shared);
+		fflush(stdout);
+		_exit(-ret & 0xff);
+	}
+	ASSERT_OK(kfd_wait_flag(&shared->ready));
+	ASSERT_EQ(1, shared->ready);
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, child, 0, 0));
+	fd = kfd_steal_fd(child, shared->fd);
+	ASSERT_GE(fd, 0);
+	shared->go = 1;
+	for (;;) {
+		pid_t got = waitpid(child, &status, WNOHANG | __WALL);
+
+		if (got == child && !WIFSTOPPED(status))
+			break;
+		if (got == child)
+			ptrace(PTRACE_CONT, child, 0, WSTOPSIG(status) == SIGTRAP ? 0 :
+			       WSTOPSIG(status));
+		ret = dump(fd);
+		/* It may end, or have ended, meanwhile. */
+		if (ret != -EBADF && ret != -EACCES && ret != -ESRCH)
+			EXPECT_OK(ret);
+		dumps += !ret;
+	}
+	EXPECT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_GT(dumps, 0);
+	TH_LOG("%d dumps", dumps);
+	close(fd);
 }
 
 KFD_TEST_MAIN
