@@ -521,8 +521,10 @@ static int race_pair(struct race *r, const struct race_op *a, const struct race_
 	int ret, i;
 
 	ret = kfd_state_read(&r->k, &before);
-	if (ret)
+	if (ret) {
+		printf("# before \"%s\" against \"%s\": %d\n", a->name, b->name, ret);
 		return ret;
+	}
 	r->racer[0].op = a;
 	r->racer[1].op = b;
 	r->end = kfd_now_ms() + race_ms();
