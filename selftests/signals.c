@@ -314,7 +314,7 @@ FIXTURE_TEARDOWN(signals)
 	kfd_stop(&self->probe);
 }
 
-TEST_F_TIMEOUT(signals, calm, 180)
+TEST_F_TIMEOUT(signals, calm, 90)
 {
 	unsigned int i;
 
@@ -326,7 +326,7 @@ TEST_F_TIMEOUT(signals, calm, 180)
 	}
 }
 
-TEST_F_TIMEOUT(signals, storm, 300)
+TEST_F_TIMEOUT(signals, storm, 90)
 {
 	unsigned int i;
 
@@ -340,7 +340,7 @@ TEST_F_TIMEOUT(signals, storm, 300)
 }
 
 /* The end of a process does not wait for what it waited for. */
-TEST_F_TIMEOUT(signals, killed, 300)
+TEST_F_TIMEOUT(signals, killed, 90)
 {
 	struct kfd_victim *v = kfd_victim_new();
 	unsigned int i, ms;

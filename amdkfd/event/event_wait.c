@@ -9,6 +9,7 @@
  *
  * Everything here is protected by process->event_lock.
  */
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -303,6 +304,17 @@ static long kfd_wait_timeout(u32 ms)
 	return msecs_to_jiffies(min_t(u32, ms, INT_MAX)) + 1;
 }
 
+/*
+ * What is left of a timeout that ends at @end_ms, in whole milliseconds of the
+ * clock, not since the call: then it does not matter how often the wait is
+ * interrupted and restarted. Rounded up by each restart, a timeout would never
+ * end under signals that come faster than that.
+ */
+static u32 kfd_wait_left(s64 end_ms)
+{
+	return max_t(s64, end_ms - ktime_to_ms(ktime_get()), 0);
+}
+
 static int kfd_wait_copy_out(struct kfd_event_data __user *user,
 			     const struct kfd_event_waiter *waiters, u32 n)
 {
@@ -365,15 +377,15 @@ int kfd_ioctl_wait_events(struct file *filp, struct kfd_process *p, void *data)
 	struct kfd_event_data __user *user = u64_to_user_ptr(args->events_ptr);
 	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
 	struct kfd_event_waiter *waiters = NULL;
-	unsigned long deadline;
 	struct kfd_event_data *copy;
+	s64 end_ms;
 	u32 n = args->num_events;
 	int ret = -ENOMEM;
 
 	args->wait_result = KFD_IOC_WAIT_RESULT_FAIL;
 	if (!n || n > KFD_WAIT_MAX_EVENTS)
 		return -EINVAL;
-	deadline = jiffies + kfd_wait_timeout(args->timeout);
+	end_ms = ktime_to_ms(ktime_get()) + args->timeout;
 	copy = kvmalloc_array(n, sizeof(*copy), GFP_KERNEL_ACCOUNT);
 	waiters = kvcalloc(n, sizeof(*waiters), GFP_KERNEL_ACCOUNT);
 	if (!copy || !waiters)
@@ -387,8 +399,7 @@ int kfd_ioctl_wait_events(struct file *filp, struct kfd_process *p, void *data)
 
 	ret = kfd_wait_sleep(p, args, waiters, &wq);
 	if (ret == -ERESTARTSYS && args->timeout != KFD_WAIT_INFINITE)
-		args->timeout = time_after(deadline, jiffies) ?
-				jiffies_to_msecs(deadline - jiffies) : 0;
+		args->timeout = kfd_wait_left(end_ms);
 	else if (!ret)
 		ret = kfd_wait_copy_out(user, waiters, n);
 out:
