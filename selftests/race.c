@@ -54,6 +54,7 @@ struct racer {
  * @ev: an event that both use
  * @user: two pages of registered memory that is in use
  * @user_bo: its registration
+ * @before: what every pair has to leave as it was
  * @end: when a pair's time is over
  * @barrier: they start together
  */
@@ -64,6 +65,7 @@ struct race {
 	struct kfd_ioctl_create_event_args ev;
 	char *user;
 	struct kfd_bo user_bo;
+	struct kfd_state before;
 	uint64_t end;
 	pthread_barrier_t barrier;
 };
@@ -151,10 +153,16 @@ static int event_page_map(struct racer *t)
 	return map_file(t->k.fd, t->r->ev.event_page_offset, KFD_EVENT_PAGE_SIZE, false);
 }
 
-static char *some_memory(uint64_t size)
+/*
+ * At an address of the racer's own: where memory was unmapped before its buffer
+ * is freed, another's must not come to lie, for the buffer still has the place.
+ */
+static char *some_memory(struct kfd *k, uint64_t size)
 {
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *at = (void *)(uintptr_t)kfd_reserve_va(k, size);
+	char *p = mmap(at, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE,
+		       -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -162,7 +170,7 @@ static char *some_memory(uint64_t size)
 /* Registered memory that goes while it is mapped on the GPU. */
 static int userptr(struct racer *t)
 {
-	char *p = some_memory(2 * KFD_PAGE);
+	char *p = some_memory(&t->k, 2 * KFD_PAGE);
 	struct kfd_bo bo;
 	int ret;
 
@@ -187,7 +195,7 @@ static int invalidate(struct racer *t)
 
 static int remap(struct racer *t)
 {
-	char *p = some_memory(KFD_PAGE), *q = some_memory(KFD_PAGE), *moved;
+	char *p = some_memory(&t->k, KFD_PAGE), *q = some_memory(&t->k, KFD_PAGE), *moved;
 	struct kfd_bo bo;
 	int ret;
 
@@ -468,7 +476,8 @@ static int racer_start(struct race *r, int n)
 
 static int race_start(struct race *r)
 {
-	int ret;
+	uint64_t bytes;
+	int ret, i;
 
 	memset(r, 0, sizeof(*r));
 	ret = kfd_start(&r->k);
@@ -478,7 +487,7 @@ static int race_start(struct race *r)
 		ret = kfd_bo_create(&r->k, 0, MEM_GTT, KFD_PAGE, &r->words);
 	if (!ret)
 		ret = kfd_event_create(&r->k, KFD_IOC_EVENT_SIGNAL, false, &r->ev);
-	r->user = some_memory(2 * KFD_PAGE);
+	r->user = some_memory(&r->k, 2 * KFD_PAGE);
 	if (!ret)
 		ret = kfd_bo_userptr(&r->k, 0, r->user, 2 * KFD_PAGE, &r->user_bo);
 	if (!ret)
@@ -486,7 +495,10 @@ static int race_start(struct race *r)
 	if (!ret)
 		ret = racer_start(r, 1);
 	pthread_barrier_init(&r->barrier, NULL, 2);
-	return ret;
+	/* What an earlier process had may still be on its way back. */
+	for (i = 0; !ret && i < r->k.num_gpus; i++)
+		ret = kfd_available_settled(&r->k, i, &bytes);
+	return ret ? ret : kfd_state_read(&r->k, &r->before);
 }
 
 static void *race_thread(void *arg)
@@ -504,10 +516,10 @@ static void *race_thread(void *arg)
 }
 
 /* What a pair must leave as it was. */
-static int race_check(struct race *r, const struct kfd_state *before)
+static int race_check(struct race *r)
 {
 	const char *what;
-	int ret = kfd_state_same(&r->k, before, &what);
+	int ret = kfd_state_same(&r->k, &r->before, &what);
 
 	if (!ret)
 		ret = submit(&r->racer[0]);
@@ -516,15 +528,9 @@ static int race_check(struct race *r, const struct kfd_state *before)
 
 static int race_pair(struct race *r, const struct race_op *a, const struct race_op *b)
 {
-	struct kfd_state before;
 	pthread_t threads[2];
-	int ret, i;
+	int ret = 0, i;
 
-	ret = kfd_state_read(&r->k, &before);
-	if (ret) {
-		printf("# before \"%s\" against \"%s\": %d\n", a->name, b->name, ret);
-		return ret;
-	}
 	r->racer[0].op = a;
 	r->racer[1].op = b;
 	r->end = kfd_now_ms() + race_ms();
@@ -544,7 +550,7 @@ static int race_pair(struct race *r, const struct race_op *a, const struct race_
 	}
 	if (ret)
 		return ret;
-	ret = race_check(r, &before);
+	ret = race_check(r);
 	if (ret)
 		printf("# after \"%s\" against \"%s\": %d\n", a->name, b->name, ret);
 	return ret;

@@ -117,6 +117,8 @@ static inline int kfd_test_main(int argc, char **argv)
 		return 2;
 	}
 	kfd_scale_timeouts();
+	/* what a test has said must not be lost when the harness ends it */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	return test_harness_run(argc, argv);
 }
 
