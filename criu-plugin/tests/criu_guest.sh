@@ -171,7 +171,7 @@ no_gpu()
 		why "criu dump failed"
 	criu restore -d -D $dir/img -o restore.log -v3 -L "$PLUGIN_DIR" > $dir/out 2>&1 ||
 		why "criu restore failed"
-	grep -h kfd $dir/img/*.log >> $dir/why
+	grep -hE "kfd_plugin|/dev/kfd" $dir/img/*.log >> $dir/why
 	find $dir/img -name 'kfd*' >> $dir/why
 	kill -9 $PID
 	result no_gpu
