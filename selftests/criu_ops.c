@@ -277,6 +277,19 @@ TEST_F(criu_ops, restore_into_a_process_with_state_is_EBUSY)
 	kfd_snapshot_free(&s);
 }
 
+/* Nor into one that has no more than a VM on a GPU. */
+TEST_F(criu_ops, restore_into_a_process_with_a_vm_is_EBUSY)
+{
+	struct kfd_snapshot s;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_snapshot_checkpoint(self->k.fd, &s));
+	ASSERT_OK(kfd_criu_unpause(self->k.fd));
+	ASSERT_EQ(0, s.info.num_bos);
+	EXPECT_ERR(EBUSY, kfd_snapshot_restore_op(&self->k, &s));
+	kfd_snapshot_free(&s);
+}
+
 TEST_F(criu_ops, resume_of_nobody)
 {
 	pid_t child;

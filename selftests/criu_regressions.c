@@ -583,6 +583,24 @@ TEST_F_TIMEOUT(regression, paused_forever, 180)
 	}
 }
 
+/* It lets the process go, but keeps the file: nobody tells the driver of that. */
+TEST_F_TIMEOUT(regression, paused_and_let_go, 60)
+{
+	struct kfd_ioctl_criu_args info;
+	struct kfd_target t;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_target_start(&t, self->w, 0));
+	ASSERT_OK(kfd_target_seize(&t));
+	ASSERT_OK(kfd_criu_info(t.fd, &info));
+	/* Longer than the driver looks away: while he is there, the pause holds. */
+	kfd_sleep_ms(1200);
+	EXPECT_OK(kfd_criu_info(t.fd, &info));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, t.pid, 0, 0));
+	EXPECT_OK(kfd_target_finish(&t));
+	close(t.fd);
+}
+
 TEST_F(regression, counts_changed)
 {
 	struct kfd_ioctl_criu_args info, args, now;

@@ -45,12 +45,25 @@ static uint64_t busy_ms(void)
 	return (v[0] + v[1] + v[2] + v[5] + v[6]) * 1000 / sysconf(_SC_CLK_TCK);
 }
 
+/* An engine may take a while to fall asleep, on a busy machine a long one. */
+static void wait_for_sleep(void)
+{
+	uint64_t end = kfd_now_ms() + PATIENCE, before, after;
+
+	our_threads(&after);
+	do {
+		before = after;
+		kfd_sleep_ms(1000);
+		our_threads(&after);
+	} while (after != before && kfd_now_ms() < end);
+}
+
 static void expect_silence(struct __test_metadata *_metadata)
 {
 	uint64_t before, after, busy;
 	int found;
 
-	kfd_sleep_ms(1000);	/* an engine may take a while to fall asleep */
+	wait_for_sleep();
 	found = our_threads(&before);
 	busy = busy_ms();
 	kfd_sleep_ms(SECONDS * 1000);

@@ -179,6 +179,7 @@ static int available_scene(struct kfd *k)
 /* RESTORE and RESUME of registered memory; the process is used up by it. */
 static int restore_scene(struct kfd *unused)
 {
+	sigset_t alarm, old;
 	struct kfd_snapshot s;
 	unsigned int before;
 	struct kfd k;
@@ -188,10 +189,14 @@ static int restore_scene(struct kfd *unused)
 	ret = kfd_snapshot_copy(&image, &s);
 	if (!ret)
 		ret = user_memory(image_va);
-	before = kfd_interrupted;
+	/* An open may be interrupted, and nobody repeats it. */
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, &old);
 	if (!ret)
 		ret = kfd_snapshot_open(&k, &s);
-	/* An open may be interrupted, RESUME too; RESTORE is not. */
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	/* RESUME may be, and kfd_call() repeats it; RESTORE is not. */
 	if (!ret) {
 		before = kfd_interrupted;
 		ret = kfd_snapshot_restore_op(&k, &s);

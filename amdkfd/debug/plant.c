@@ -6,6 +6,7 @@
  *
  * No state is shared; each fault has locks of its own.
  */
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
@@ -131,10 +132,13 @@ static void plant_leak_at_unload(void)
 	plant_kept = kmalloc(PLANT_BYTES, GFP_KERNEL);
 }
 
+static DECLARE_COMPLETION(plant_runs);
+
 static int plant_hang(void *unused)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(PLANT_HUNG_MS);
 
+	complete(&plant_runs);
 	while (time_before(jiffies, end))
 		schedule_timeout_uninterruptible(end - jiffies);
 	while (!kthread_should_stop())
@@ -146,8 +150,11 @@ static void plant_hung_task(void)
 {
 	struct task_struct *task = kthread_run(plant_hang, NULL, "kfd_plant");
 
-	if (!IS_ERR(task))
-		kthread_stop(task);
+	if (IS_ERR(task))
+		return;
+	/* One that is stopped before it runs never does. */
+	wait_for_completion(&plant_runs);
+	kthread_stop(task);
 }
 
 static void plant_rcu_done(struct rcu_head *unused)
