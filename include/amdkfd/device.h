@@ -139,6 +139,8 @@ enum kfd_gpu_queue_type {
  * @doorbell_offset: byte offset of the queue's doorbell in the slice
  * @pasid: who gets its interrupts
  * @priority: 0..15
+ * @retry_faults: XNACK: an access without a translation is a retry fault
+ *	(kfd_gpu_fault.retry) that waits for @fault_reply, not an error
  * @cookie: the driver's, handed back in kfd_gpu_queue_error()
  */
 struct kfd_gpu_queue_desc {
@@ -151,6 +153,7 @@ struct kfd_gpu_queue_desc {
 	u32 doorbell_offset;
 	u32 pasid;
 	u32 priority;
+	bool retry_faults;
 	void *cookie;
 };
 
@@ -193,7 +196,8 @@ struct kfd_gpu_bo_info {
  *	hold a file reference until @vm_release. *@vm is valid until then.
  *	EINVAL: not a file of this GPU; EBUSY: that VM has an owner already.
  * @vm_release: end the ownership, with everything that was mapped by @bo_map
- *	gone before by @bo_unmap. Cannot fail.
+ *	gone before by @bo_unmap; what @svm_map mapped goes with it. Cannot
+ *	fail.
  * @bo_create: create a buffer of @size bytes (multiple of the page size) and
  *	allow it to be mmapped through @vm's DRM file. @alloc_flags has exactly
  *	one of VRAM, GTT, USERPTR; VRAM is zeroed. A USERPTR buffer starts
@@ -213,6 +217,27 @@ struct kfd_gpu_bo_info {
  *	the driver's notifier lock: NOTIFIER.
  * @bo_invalidate: (USERPTR) NOTIFIER: make these pages absent; when it
  *	returns no engine uses them.
+ * @svm_reserve: make room in the page tables for @npages pages from @va
+ *	(page-aligned) on, so that @svm_map there needs no memory. EINVAL: not
+ *	inside the GPU's address space; ENOMEM.
+ * @svm_map: NOTIFIER: map pages of the process itself at @va on; @pages[i]
+ *	NULL leaves what is there. The provider takes no reference: the caller
+ *	keeps the pages valid until @svm_unmap. Pages may be those of
+ *	@vram_page_alloc. What @bo_map maps at the same address goes first.
+ *	EAGAIN: an @svm_unmap has taken the room that was reserved; nothing
+ *	has been mapped.
+ * @svm_unmap: NOTIFIER: make @npages pages from @va on absent, whether they
+ *	were present or not; when it returns no engine uses them.
+ * @fault_reply: the retry faults of @vm on the page at @va (page-aligned;
+ *	~0: on any page) have been served: who waits for it tries again. With
+ *	@resolved false an access that still has no translation is then an
+ *	error like any other. Does not wait for the engine's thread.
+ * @vram_page_alloc: allocate @npages pages of VRAM, zeroed, counted like a
+ *	buffer's. What the pages are is the provider's; the driver hands them
+ *	to @svm_map, @vram_page_copy and @vram_page_free. ENOMEM.
+ * @vram_page_free: free them; no page table has them any more. Does not sleep.
+ * @vram_page_copy: copy one page from @src to @dst, either of which may be
+ *	VRAM or system memory. Does not sleep.
  * @bo_export: a dma-buf of the buffer with its reference given to the caller,
  *	or ERR_PTR.
  * @bo_import: the buffer behind a dma-buf of this provider, referenced and
@@ -261,6 +286,17 @@ struct kfd_device_ops {
 	void (*bo_populate)(struct kfd_gpu_bo *bo, u64 first, u64 npages,
 			    struct page **pages, bool writable);
 	void (*bo_invalidate)(struct kfd_gpu_bo *bo, u64 first, u64 npages);
+	int (*svm_reserve)(void *gpu, struct kfd_gpu_vm *vm, u64 va,
+			   u64 npages);
+	int (*svm_map)(void *gpu, struct kfd_gpu_vm *vm, u64 va, u64 npages,
+		       struct page **pages, bool writable);
+	void (*svm_unmap)(void *gpu, struct kfd_gpu_vm *vm, u64 va,
+			  u64 npages);
+	void (*fault_reply)(void *gpu, struct kfd_gpu_vm *vm, u64 va,
+			    bool resolved);
+	int (*vram_page_alloc)(void *gpu, u64 npages, struct page **pages);
+	void (*vram_page_free)(void *gpu, u64 npages, struct page **pages);
+	void (*vram_page_copy)(void *gpu, struct page *dst, struct page *src);
 	struct dma_buf *(*bo_export)(struct kfd_gpu_bo *bo);
 	int (*bo_import)(void *gpu, struct kfd_gpu_vm *vm,
 			 struct dma_buf *dmabuf, struct kfd_gpu_bo **bo,
@@ -328,12 +364,14 @@ struct kfd_irq_entry {
  * @va: GPU address, page-aligned
  * @write: it was a write
  * @not_present: no mapping there (else: the mapping forbids the access)
+ * @retry: the queue waits for kfd_device_ops.fault_reply; else it has halted
  */
 struct kfd_gpu_fault {
 	u32 pasid;
 	u64 va;
 	bool write;
 	bool not_present;
+	bool retry;
 };
 
 /**
