@@ -102,12 +102,10 @@ static int __init kfd_module_init(void)
 	ret = kfd_process_init();
 	if (ret)
 		return ret;
-	ret = kfd_memory_init();
-	if (ret)
-		goto err_process;
+	kfd_memory_init();
 	ret = kfd_criu_init();
 	if (ret)
-		goto err_memory;
+		goto err_process;
 	kfd_connect();
 	ret = kfd_chardev_init();
 	if (ret)
@@ -129,8 +127,6 @@ err_chardev:
 	kfd_chardev_exit();
 err_criu:
 	kfd_criu_exit();
-err_memory:
-	kfd_memory_exit();
 err_process:
 	kfd_process_exit();
 	return ret;
@@ -147,7 +143,6 @@ static void __exit kfd_module_exit(void)
 	kfd_chardev_exit();
 	kfd_criu_exit();
 	kfd_process_exit();
-	kfd_memory_exit();
 }
 
 module_init(kfd_module_init);

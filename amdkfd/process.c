@@ -344,8 +344,8 @@ void kfd_process_device_release_vm(struct kfd_process_device *pdd)
 	pdd->drm_file = NULL;
 }
 
-/* One step on every GPU, whatever the others say: the first error. */
-static int kfd_process_sched(struct kfd_process *p,
+/* One step on some GPUs, whatever the others say: the first error. */
+static int kfd_process_sched(struct kfd_process *p, u32 gpus,
 			     int (*step)(struct kfd_process_device *pdd))
 {
 	int ret = 0;
@@ -355,6 +355,8 @@ static int kfd_process_sched(struct kfd_process *p,
 		struct kfd_process_device *pdd = p->pdds[i];
 		int err = 0;
 
+		if (!(gpus & BIT(i)))
+			continue;
 		mutex_lock(&pdd->dev->scheduler_lock);
 		if (!pdd->closed)
 			err = step(pdd);
@@ -363,6 +365,35 @@ static int kfd_process_sched(struct kfd_process *p,
 			ret = err;
 	}
 	return ret;
+}
+
+/**
+ * kfd_process_evict_on() - take all queues of a process off some of its GPUs
+ * @p: the process
+ * @gpus: set of GPUs, by kfd_process_device.index
+ *
+ * Context: NOTIFIER context (amdkfd/device.h) is fine; takes the GPUs'
+ * scheduler_lock. A reference on @p.
+ * Return: 0; -ETIME: a queue did not stop. One kfd_process_restore_on() of the
+ * same GPUs is owed in both cases.
+ */
+int kfd_process_evict_on(struct kfd_process *p, u32 gpus)
+{
+	return kfd_process_sched(p, gpus, kfd_sched_ops->evict);
+}
+
+/**
+ * kfd_process_restore_on() - undo one kfd_process_evict_on()
+ * @p: the process
+ * @gpus: the GPUs that it was for
+ *
+ * Context: as kfd_process_evict_on().
+ * Return: 0, or the first error of a queue that could not be loaded (-EIO: its
+ * GPU is gone); all others have been restored all the same.
+ */
+int kfd_process_restore_on(struct kfd_process *p, u32 gpus)
+{
+	return kfd_process_sched(p, gpus, kfd_sched_ops->restore);
 }
 
 /**
@@ -376,7 +407,7 @@ static int kfd_process_sched(struct kfd_process *p,
  */
 int kfd_process_evict(struct kfd_process *p)
 {
-	return kfd_process_sched(p, kfd_sched_ops->evict);
+	return kfd_process_evict_on(p, KFD_ALL_GPUS);
 }
 
 /**
@@ -389,7 +420,7 @@ int kfd_process_evict(struct kfd_process *p)
  */
 int kfd_process_restore(struct kfd_process *p)
 {
-	return kfd_process_sched(p, kfd_sched_ops->restore);
+	return kfd_process_restore_on(p, KFD_ALL_GPUS);
 }
 
 /**
@@ -470,6 +501,7 @@ static void kfd_process_dismantle(struct kfd_process *p)
 
 	lockdep_assert_held(&p->lock);
 	kfd_process_close_scheduling(p);
+	kfd_mirrors_close(&p->mirrors);
 	/* The mm may still be on its way; nobody runs in it any more. */
 	unmap_mapping_range(&p->mapping, 0, 0, 1);
 
@@ -483,6 +515,7 @@ static void kfd_process_dismantle(struct kfd_process *p)
 		kfd_process_device_release_vm(pdd);
 		pdd->dev->ops->doorbell_fini(pdd->dev->gpu, &pdd->doorbell);
 	}
+	kfd_mirrors_fini(&p->mirrors);
 }
 
 static void kfd_process_teardown(struct work_struct *work)
@@ -564,6 +597,7 @@ static int kfd_process_add_device(struct kfd_process *p, struct kfd_device *dev)
 	if (!pdd)
 		return -ENOMEM;
 	pdd->process = p;
+	pdd->index = p->n_pdds;
 	pdd->dev = dev;
 	pdd->user_gpu_id = dev->id;
 	kfd_vm_init(&pdd->vm);
@@ -653,6 +687,7 @@ static struct kfd_process *kfd_process_alloc(struct mm_struct *mm)
 	INIT_WORK(&p->free, kfd_process_free);
 	kfd_mapping_setup(&p->mapping);
 	p->mm = mm;
+	kfd_mirrors_init(&p->mirrors, p);
 	p->mn.ops = &kfd_process_mn_ops;
 	p->lead_thread = get_task_struct(current->group_leader);
 	return p;
@@ -748,12 +783,17 @@ int kfd_process_init(void)
 
 	if (ret)
 		return ret;
+	ret = kfd_mirrors_module_init();
+	if (ret)
+		goto err_mapping;
 	kfd_process_wq = alloc_workqueue("amdkfd_process", WQ_UNBOUND, 0);
-	if (!kfd_process_wq) {
-		kfd_mapping_exit();
-		return -ENOMEM;
-	}
-	return 0;
+	if (kfd_process_wq)
+		return 0;
+	ret = -ENOMEM;
+	kfd_mirrors_module_exit();
+err_mapping:
+	kfd_mapping_exit();
+	return ret;
 }
 
 /**
@@ -772,5 +812,6 @@ void kfd_process_exit(void)
 	WARN_ON(!xa_empty(&kfd_processes) || !xa_empty(&kfd_pasids));
 	xa_destroy(&kfd_processes);
 	xa_destroy(&kfd_pasids);
+	kfd_mirrors_module_exit();
 	kfd_mapping_exit();
 }

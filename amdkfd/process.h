@@ -9,13 +9,14 @@
  * Lock order, outermost first. What a lock protects is said at the field.
  *
  *	process->lock			mutex; user memory may be touched under it
- *	  kfd_memory.validate_lock	(memory/userptr.c, see there)
- *	    mmap_lock
- *	      kfd_memory.notifier_lock	(likewise)
- *	        device->scheduler_lock	mutex; NOTIFIER context from here down:
- *	          vm->lock		no allocation with reclaim, no mmap_lock
- *	            object locks
- *	              process->event_lock	spinlock
+ *	  svm->lock			(svm/, see there)
+ *	    mirrors.validate_lock	(mirror.c, see there)
+ *	      mmap_lock
+ *	        mirrors.notifier_lock	(likewise)
+ *	          device->scheduler_lock  mutex; NOTIFIER context from here down:
+ *	            vm->lock		no allocation with reclaim, no mmap_lock
+ *	              object locks
+ *	                process->event_lock	spinlock
  *
  * Floor 3 (memory, queue, event) hangs its state into @state / @state of the
  * per-device data by registering kfd_component_ops; floor 2 never looks in.
@@ -35,6 +36,7 @@
 #include <amdkfd/device.h>
 
 #include "kfd_device.h"
+#include "mirror.h"
 #include "vm.h"
 
 struct kfd_process;
@@ -137,6 +139,7 @@ struct kfd_pause {
  * @pdds: per-device data; entries are immutable until teardown
  * @state: floor 3's per-process state, by enum kfd_component
  * @event_lock: see event/
+ * @mirrors: memory of the process that GPUs use
  * @pause: checkpoint in progress (@lock)
  * @xnack_enabled: SET_XNACK_MODE (@lock)
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
@@ -159,6 +162,7 @@ struct kfd_process {
 	struct kfd_process_device *pdds[KFD_MAX_GPUS];
 	void *state[KFD_NUM_COMPONENTS];
 	spinlock_t event_lock; /* what interrupts touch of events */
+	struct kfd_mirrors mirrors;
 	struct kfd_pause pause;
 	bool xnack_enabled;
 	bool restored;
@@ -170,6 +174,7 @@ struct kfd_process {
 /**
  * struct kfd_process_device - what a process has on one GPU
  * @process: whose
+ * @index: in its table of GPUs; what a bit of a set of GPUs stands for
  * @dev: the GPU, referenced
  * @user_gpu_id: the gpu_id that the process knows it by: dev->id, or after a
  *	restore the id of the machine that the image came from (process->lock)
@@ -195,6 +200,7 @@ struct kfd_process {
  */
 struct kfd_process_device {
 	struct kfd_process *process;
+	u32 index;
 	struct kfd_device *dev;
 	u32 user_gpu_id;
 	struct file *drm_file;
@@ -287,11 +293,15 @@ int kfd_doorbell_mmap(struct kfd_process_device *pdd,
 void kfd_process_set_sink(const struct kfd_gpu_sink *sink);
 
 /*
- * Evict or restore all queues of a process on all its GPUs. NOTIFIER context
- * is fine. Evictions nest: each must be undone by one restore.
- * evict returns -ETIME when a queue did not stop; it has then been counted on
- * all GPUs all the same.
+ * Evict or restore all queues of a process on a set of its GPUs (bits are
+ * kfd_process_device.index), or on all. NOTIFIER context is fine. Evictions
+ * nest: each must be undone by one restore. evict returns -ETIME when a queue
+ * did not stop; it has then been counted on all GPUs asked for all the same.
  */
+#define KFD_ALL_GPUS	GENMASK(KFD_MAX_GPUS - 1, 0)
+
+int kfd_process_evict_on(struct kfd_process *p, u32 gpus);
+int kfd_process_restore_on(struct kfd_process *p, u32 gpus);
 int kfd_process_evict(struct kfd_process *p);
 int kfd_process_restore(struct kfd_process *p);
 

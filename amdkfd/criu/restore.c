@@ -13,6 +13,7 @@
 #include <linux/file.h>
 #include <linux/overflow.h>
 #include <linux/pid.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -385,6 +386,19 @@ free:
 	return ret;
 }
 
+/* Memory of the process itself, whose addresses are in place again. */
+static int kfd_resume_memory(struct kfd_process *p)
+{
+	int ret;
+
+	if (!mmget_not_zero(p->mm))
+		return -ESRCH;
+	ret = kfd_memory_resume(p);
+	/* Its end must not come under process->lock. */
+	mmput_async(p->mm);
+	return ret;
+}
+
 static int kfd_resume_locked(struct kfd_process *p)
 {
 	int ret;
@@ -392,7 +406,7 @@ static int kfd_resume_locked(struct kfd_process *p)
 	kfd_criu_phase(p, KFD_PHASE_RESUME_BEGIN);
 	if (!p->restored)
 		return -EINVAL;
-	ret = kfd_memory_resume(p);
+	ret = kfd_resume_memory(p);
 	if (ret)
 		return ret;
 	kfd_criu_phase(p, KFD_PHASE_RESUME_USERPTRS);

@@ -317,7 +317,7 @@ int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd)
 	if (ret)
 		goto err_free;
 	if (bo->userptr) {
-		ret = kfd_userptr_need(bo->userptr);
+		ret = kfd_userptr_need(bo->userptr, pdd);
 		if (ret)
 			goto err_remove;
 	}
@@ -329,7 +329,7 @@ int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd)
 
 err_unneed:
 	if (bo->userptr)
-		kfd_userptr_unneed(bo->userptr);
+		kfd_userptr_unneed(bo->userptr, pdd);
 err_remove:
 	kfd_vm_remove(&pdd->vm, &mapping->range, true);
 err_free:
@@ -340,16 +340,17 @@ err_free:
 static int bo_unmap(struct kfd_bo *bo, struct kfd_bo_mapping *mapping,
 		    bool force)
 {
+	struct kfd_process_device *pdd = mapping->pdd;
 	int ret;
 
-	ret = kfd_vm_remove(&mapping->pdd->vm, &mapping->range, force);
+	ret = kfd_vm_remove(&pdd->vm, &mapping->range, force);
 	if (ret)
 		return ret;
-	bo_gpu_unmap(bo, mapping->pdd);
+	bo_gpu_unmap(bo, pdd);
 	list_del(&mapping->node);
 	kfree(mapping);
 	if (bo->userptr)
-		kfd_userptr_unneed(bo->userptr);
+		kfd_userptr_unneed(bo->userptr, pdd);
 	return 0;
 }
 

@@ -274,31 +274,13 @@ static int memory_process_init(struct kfd_process *p)
 	if (!memory)
 		return -ENOMEM;
 	memory->process = p;
-	memory->mm = p->mm;
-	mmgrab(memory->mm);
-	kfd_userptr_process_init(memory);
 	kfd_state(p, KFD_COMPONENT_MEMORY) = memory;
 	return 0;
 }
 
-/*
- * The devices go first, one by one, and a buffer of one may be mapped on any:
- * all buffers go with the first.
- */
-static void memory_close(struct kfd_process *p)
-{
-	kfd_userptr_process_close(kfd_memory(p));
-	kfd_memory_free_all(p);
-}
-
 static void memory_process_fini(struct kfd_process *p)
 {
-	struct kfd_memory *memory = kfd_memory(p);
-
-	memory_close(p);
-	kfd_userptr_process_fini(memory);
-	mmdrop(memory->mm);
-	kfree(memory);
+	kfree(kfd_memory(p));
 	kfd_state(p, KFD_COMPONENT_MEMORY) = NULL;
 }
 
@@ -320,7 +302,8 @@ static void memory_device_fini(struct kfd_process_device *pdd)
 
 	if (!bos)
 		return;
-	memory_close(pdd->process);
+	/* One may be mapped on any GPU: all buffers go with the first. */
+	kfd_memory_free_all(pdd->process);
 	xa_destroy(bos);
 	kfree(bos);
 	kfd_state(pdd, KFD_COMPONENT_MEMORY) = NULL;
@@ -337,28 +320,10 @@ static const struct kfd_component_ops memory_component_ops = {
  * kfd_memory_init() - offer memory to processes
  *
  * Context: module init, before any process exists.
- *
- * Return: 0 or ENOMEM.
  */
-int kfd_memory_init(void)
+void kfd_memory_init(void)
 {
-	int ret;
-
-	ret = kfd_userptr_init();
-	if (ret)
-		return ret;
 	kfd_process_register_component(KFD_COMPONENT_MEMORY,
 				       &memory_component_ops);
 	kfd_process_register_bo_ops(&memory_vmap_ops);
-	return 0;
-}
-
-/**
- * kfd_memory_exit() - undo kfd_memory_init()
- *
- * Context: module exit, no process is left.
- */
-void kfd_memory_exit(void)
-{
-	kfd_userptr_exit();
 }

@@ -4,26 +4,23 @@
  * process itself (userptr), and the doorbell and MMIO pages as the GPU sees
  * them.
  *
- * Everything here is protected by process->lock, except what struct kfd_memory
- * and struct kfd_userptr say otherwise about; userptr.c has the essay.
+ * Everything here is protected by process->lock; presence of a userptr's pages
+ * is ../mirror.c's.
  */
 #ifndef AMDKFD_MEMORY_H
 #define AMDKFD_MEMORY_H
 
 #include <linux/list.h>
-#include <linux/mmu_notifier.h>
-#include <linux/mutex.h>
 #include <linux/types.h>
-#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include <linux/kfd_ioctl.h>
 
+#include "../mirror.h"
 #include "../process.h"
 
 struct file;
 struct kfd_bo;
-struct kfd_userptr_chunk;
 
 /* The kinds of memory; every buffer has exactly one of these flags. */
 #define KFD_MEMORY_TYPES	((u32)(KFD_IOC_ALLOC_MEM_FLAGS_VRAM |	\
@@ -47,64 +44,24 @@ struct kfd_userptr_chunk;
 /**
  * struct kfd_memory - the memory of a process
  * @process: whose
- * @mm: its address space; the struct is held, the address space is not
  * @num_bos: buffers on all GPUs (process->lock)
- * @validate_lock: one at a time makes userptr pages present; no userptr goes
- *	away meanwhile
- * @notifier_lock: presence of userptr pages, and the fields said below; taken
- *	by the MMU notifier, so nothing is allocated under it
- * @invalid: userptrs that a GPU has mapped and that have absent pages
- *	(notifier_lock)
- * @evicted: one kfd_process_evict() is held because @invalid is not, or was
- *	not, empty (notifier_lock)
- * @closing: nothing is evicted, restored or scheduled any more
- *	(notifier_lock)
- * @restore_work: empties @invalid
- * @delay_ms: how long it waits after the next failure (validate_lock)
- * @chunk: scratch space of page look-ups; NULL before the first userptr
- *	(validate_lock)
  */
 struct kfd_memory {
 	struct kfd_process *process;
-	struct mm_struct *mm;
 	u32 num_bos;
-	struct mutex validate_lock;	/* makers of presence */
-	struct mutex notifier_lock;	/* presence, and who lost it */
-	struct list_head invalid;
-	bool evicted;
-	bool closing;
-	struct delayed_work restore_work;
-	unsigned int delay_ms;
-	struct kfd_userptr_chunk *chunk;
 };
 
 /**
  * struct kfd_userptr - the process's own pages behind a buffer
- * @addr: CPU address of the first page; immutable
- * @lost_since: jiffies of the first vain attempt since it went onto the list;
- *	0: none (validate_lock)
+ * @mirror: the pages; first, see struct kfd_mirror
  * @bo: the buffer
- * @notifier: tells when the pages go; registered when @registered
- * @registered: false from RESTORE to RESUME (validate_lock)
- * @absent_first: first page that may be absent at the provider
- *	(notifier_lock)
- * @absent_last: last such page; below @absent_first: none (notifier_lock)
- * @needed: GPUs that it is mapped on or being mapped on (notifier_lock)
- * @invalid_node: in kfd_memory.invalid (notifier_lock)
- *
- * The first 16 bytes are what KASAN writes into freed memory: no pointer there,
- * so that a use after free (the bug resume_svm_twice) is told and survived.
+ * @gpus: those that it is mapped on or being mapped on, by index
+ *	(process->lock)
  */
 struct kfd_userptr {
-	unsigned long addr;
-	unsigned long lost_since;
+	struct kfd_mirror mirror;
 	struct kfd_bo *bo;
-	struct mmu_interval_notifier notifier;
-	bool registered;
-	u64 absent_first;
-	u64 absent_last;
-	unsigned int needed;
-	struct list_head invalid_node;
+	u32 gpus;
 };
 
 /**
@@ -209,8 +166,7 @@ bool kfd_bo_is_mapped_on(const struct kfd_bo *bo,
 void kfd_memory_free_all(struct kfd_process *p);
 
 /* memory.c: component and ioctls */
-int kfd_memory_init(void);
-void kfd_memory_exit(void);
+void kfd_memory_init(void);
 int kfd_memory_bound_device(struct kfd_process *p, u32 user_gpu_id,
 			    struct kfd_process_device **pdd);
 int kfd_ioctl_available_memory(struct file *filp, struct kfd_process *p,
@@ -232,15 +188,12 @@ int kfd_ioctl_import_dmabuf(struct file *filp, struct kfd_process *p,
 			    void *data);
 
 /* userptr.c */
-int kfd_userptr_init(void);
-void kfd_userptr_exit(void);
-void kfd_userptr_process_init(struct kfd_memory *memory);
-void kfd_userptr_process_close(struct kfd_memory *memory);
-void kfd_userptr_process_fini(struct kfd_memory *memory);
 int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent);
 void kfd_userptr_destroy(struct kfd_bo *bo);
-int kfd_userptr_need(struct kfd_userptr *userptr);
-void kfd_userptr_unneed(struct kfd_userptr *userptr);
+int kfd_userptr_need(struct kfd_userptr *userptr,
+		     const struct kfd_process_device *pdd);
+void kfd_userptr_unneed(struct kfd_userptr *userptr,
+			const struct kfd_process_device *pdd);
 int kfd_memory_resume(struct kfd_process *p);
 
 #endif

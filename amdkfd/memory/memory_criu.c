@@ -37,7 +37,7 @@ static void memory_fill_record(const struct kfd_bo *bo,
 	rec->handle = kfd_bo_handle(bo);
 	rec->va = bo->va;
 	rec->size = bo->size;
-	rec->user_addr = bo->userptr ? bo->userptr->addr : 0;
+	rec->user_addr = bo->userptr ? bo->userptr->mirror.addr : 0;
 	rec->gpu_id = bo->pdd->user_gpu_id;
 	rec->alloc_flags = bo->alloc_flags;
 	list_for_each_entry(mapping, &bo->mappings, node)
@@ -50,7 +50,7 @@ static void memory_fill_bucket(const struct kfd_bo *bo,
 	memset(bucket, 0, sizeof(*bucket));
 	bucket->addr = bo->va;
 	bucket->size = bo->mem_size;
-	bucket->offset = bo->userptr ? bo->userptr->addr : bo->mmap_offset;
+	bucket->offset = bo->userptr ? bo->userptr->mirror.addr : bo->mmap_offset;
 	bucket->gpu_id = bo->pdd->user_gpu_id;
 	bucket->alloc_flags = bo->alloc_flags;
 	bucket->dmabuf_fd = KFD_INVALID_FD;

@@ -1,0 +1,736 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory of a process as GPUs see it (floor 2).
+ *
+ * DOC: how GPUs follow the CPU's page tables
+ *
+ * A mirror holds no reference on pages. hmm_range_fault() looks them up, an
+ * interval notifier on the address range tells when the answer is no longer
+ * true. Between the two the GPUs may use the pages.
+ *
+ * A page of a mirror is *present* (given to the owner by populate()) or
+ * *absent*. The hull [absent_first, absent_last] of a mirror holds every
+ * absent page, except while validate() works, when it holds those that have
+ * become absent since it looked. A mirror is *needed* by the GPUs whose queues
+ * cannot wait for a page: those that a buffer is mapped on or is about to, or
+ * that may access a range of shared virtual memory and can't retry. Invariants,
+ * all under notifier_lock:
+ *
+ *  1. what is present is what the CPU's page tables say now: populate() and
+ *     invalidate() exclude each other, and populate() comes after a look at
+ *     the notifier's sequence under the lock;
+ *  2. a needed mirror that an invalidation has hit is on kfd_mirrors.invalid
+ *     until its pages are back or given up;
+ *  3. while that list is not empty the queues of the GPUs that need what is on
+ *     it are evicted: by one eviction per GPU, however many invalidations
+ *     come, taken by the first (kfd_mirrors.evicted) and given back by whoever
+ *     empties the list;
+ *  4. the queues are evicted before the pages become absent, so that a
+ *     running queue doesn't see them go.
+ *
+ * The restore work makes what is on the list present again, and gives up for
+ * a while when that fails: 1 ms after the invalidation at first, then twice as
+ * long each time, one second at most. A range that stays without a mapping
+ * (munmap) for half a second is given up: its pages stay absent, the queues go
+ * on, and a GPU access to it is a VM fault, which is what mainline makes of it
+ * at once and what a program that never touches it again expects. (The grace
+ * is for those that put a new mapping in place.) The next invalidation or the
+ * next validate() tries again.
+ *
+ * DOC: locks
+ *
+ *	process->lock		who may make and free mirrors
+ *	  svm->lock		(svm/: likewise)
+ *	    validate_lock	who may call populate(). Holds off freeing a
+ *				mirror, so the restore work, which must not
+ *				wait for process->lock (teardown waits for the
+ *				work with that lock held), walks safely
+ *	      mmap_lock		read, by hmm_range_fault()
+ *	        notifier_lock	presence, the list and the eviction
+ *	          scheduler_lock  by kfd_process_evict_on() and _restore_on()
+ *
+ * The notifier comes with mmap_lock, page locks, or reclaim's locks held, and
+ * takes notifier_lock and what is below. So nothing is allocated and no page
+ * is touched under notifier_lock, and mmu_interval_read_begin(), which waits
+ * for notifiers, and mmu_interval_notifier_remove(), which does as well, are
+ * called without it.
+ *
+ * At the end of an address space the notifiers are called with
+ * MMU_NOTIFY_RELEASE before the process's own release callback, so an
+ * eviction is held before teardown begins and stays: the restore work needs
+ * a user of the address space and finds none.
+ */
+#include <linux/hmm.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "mirror.h"
+#include "process.h"
+
+/* Pages that are looked up and given away at a time: 2 MiB. */
+#define CHUNK_PAGES		512
+#define RESTORE_DELAY_MIN_MS	1
+#define RESTORE_DELAY_MAX_MS	1000
+/* Time after which the restore work makes a pause though it gets on. */
+#define RESTORE_PASS_JIFFIES	HZ
+/* How long memory may be away before its mirror is given up. */
+#define RESTORE_GIVE_UP_MS	500
+/* Lost races with the notifier after which it does. */
+#define RESTORE_TRIES		8
+
+/**
+ * struct kfd_mirror_chunk - scratch space of one look-up
+ * @pfns: what hmm_range_fault() says
+ * @pages: the same for the owner
+ */
+struct kfd_mirror_chunk {
+	unsigned long pfns[CHUNK_PAGES];
+	struct page *pages[CHUNK_PAGES];
+};
+
+static struct workqueue_struct *restore_wq;
+
+static bool mirror_is_present(const struct kfd_mirror *m)
+{
+	return m->absent_first > m->absent_last;
+}
+
+static void mirror_set_present(struct kfd_mirror *m)
+{
+	m->absent_first = 1;
+	m->absent_last = 0;
+}
+
+static void mirror_add_absent(struct kfd_mirror *m, u64 first, u64 last)
+{
+	if (mirror_is_present(m)) {
+		m->absent_first = first;
+		m->absent_last = last;
+	} else {
+		m->absent_first = min(m->absent_first, first);
+		m->absent_last = max(m->absent_last, last);
+	}
+}
+
+/* Give the evictions back when nothing asks for them any more. */
+static void mirrors_settle(struct kfd_mirrors *mirrors)
+{
+	u32 evicted = mirrors->evicted;
+	int ret;
+
+	lockdep_assert_held(&mirrors->notifier_lock);
+	if (!evicted || mirrors->closing || !list_empty(&mirrors->invalid))
+		return;
+	mirrors->evicted = 0;
+	ret = kfd_process_restore_on(mirrors->process, evicted);
+	if (ret)
+		pr_warn_ratelimited("amdkfd: pasid %u: queues did not come back after their memory did: %d\n",
+				    mirrors->process->pasid, ret);
+}
+
+/* A needed mirror is losing pages: stop the queues, see to it later. */
+static void mirror_break_locked(struct kfd_mirror *m)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+	u32 evict = m->needed & ~mirrors->evicted;
+
+	lockdep_assert_held(&mirrors->notifier_lock);
+	if (mirrors->closing)
+		return;
+	if (list_empty(&m->invalid_node))
+		list_add_tail(&m->invalid_node, &mirrors->invalid);
+	if (evict) {
+		mirrors->evicted |= evict;
+		/* The count is raised even when a queue did not stop. */
+		if (kfd_process_evict_on(mirrors->process, evict))
+			pr_warn_ratelimited("amdkfd: pasid %u: a queue did not stop while its memory changes\n",
+					    mirrors->process->pasid);
+	}
+	queue_delayed_work(restore_wq, &mirrors->restore_work,
+			   msecs_to_jiffies(RESTORE_DELAY_MIN_MS));
+}
+
+static void mirror_lose(struct kfd_mirror *m, u64 first, u64 last,
+			const struct mmu_notifier_range *why)
+{
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	if (m->needed)
+		mirror_break_locked(m);
+	mirror_add_absent(m, first, last);
+	m->ops->invalidate(m, first, last - first + 1, why);
+}
+
+static bool mirror_invalidate(struct mmu_interval_notifier *notifier,
+			      const struct mmu_notifier_range *range,
+			      unsigned long seq)
+{
+	struct kfd_mirror *m = container_of(notifier, struct kfd_mirror,
+					    notifier);
+	unsigned long end = m->addr + (m->npages << PAGE_SHIFT);
+	u64 first, last;
+
+	/* Stopping a queue sleeps; the OOM reaper comes back later. */
+	if (!mmu_notifier_range_blockable(range))
+		return false;
+
+	first = (max(range->start, m->addr) - m->addr) >> PAGE_SHIFT;
+	last = (min(range->end, end) - 1 - m->addr) >> PAGE_SHIFT;
+
+	mutex_lock(&m->mirrors->notifier_lock);
+	mmu_interval_set_seq(notifier, seq);
+	if (!m->retired)
+		mirror_lose(m, first, last, range);
+	mutex_unlock(&m->mirrors->notifier_lock);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops mirror_notifier_ops = {
+	.invalidate = mirror_invalidate,
+};
+
+/*
+ * Hand what hmm_range_fault() found to the owner. The pages are marked dirty
+ * now because nobody tells when the GPU writes: until they are cleaned or freed
+ * lazily, which invalidates them first, they count as written.
+ */
+static int mirror_give_pages(struct kfd_mirror *m, u64 first, u64 n,
+			     bool writable)
+{
+	struct kfd_mirror_chunk *chunk = m->mirrors->chunk;
+	u64 i;
+
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	for (i = 0; i < n; i++) {
+		chunk->pages[i] = hmm_pfn_to_page(chunk->pfns[i]);
+		if (writable)
+			set_page_dirty(chunk->pages[i]);
+	}
+	return m->ops->populate(m, first, n, chunk->pages, writable);
+}
+
+/*
+ * Whether pages from @addr on are looked up for writing; *@n is cut so that the
+ * answer holds for all of them. mmap_lock held.
+ */
+static int mirror_wants_write(struct kfd_mirror *m, unsigned long addr, u64 *n,
+			      bool *write)
+{
+	struct vm_area_struct *vma;
+
+	if (m->access != KFD_MIRROR_WRITE_IF_ALLOWED) {
+		*write = m->access == KFD_MIRROR_WRITE;
+		return 0;
+	}
+	vma = vma_lookup(m->mirrors->mm, addr);
+	if (!vma)
+		return -EFAULT;
+	*n = min_t(u64, *n, (vma->vm_end - addr) >> PAGE_SHIFT);
+	*write = vma->vm_flags & VM_WRITE;
+	return 0;
+}
+
+/*
+ * Pages @first .. @first + *@n - 1, or as many of them as one look-up can do.
+ * EAGAIN: the notifier came in between; EFAULT, ENOMEM; EINTR: killed.
+ */
+static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+	struct hmm_range range = {
+		.notifier = &m->notifier,
+		.start = m->addr + (first << PAGE_SHIFT),
+		.hmm_pfns = mirrors->chunk->pfns,
+		.default_flags = HMM_PFN_REQ_FAULT,
+	};
+	bool write = false;
+	int ret;
+
+	if (m->ops->reserve) {
+		ret = m->ops->reserve(m, first, *n);
+		if (ret)
+			return ret;
+	}
+	range.notifier_seq = mmu_interval_read_begin(&m->notifier);
+	if (mmap_read_lock_killable(mirrors->mm))
+		return -EINTR;
+	ret = mirror_wants_write(m, range.start, n, &write);
+	range.end = range.start + (*n << PAGE_SHIFT);
+	if (write)
+		range.default_flags |= HMM_PFN_REQ_WRITE;
+	if (!ret)
+		ret = hmm_range_fault(&range);
+	mmap_read_unlock(mirrors->mm);
+	if (ret == -EBUSY)
+		return -EAGAIN;
+	if (ret)
+		return ret == -ENOMEM ? ret : -EFAULT;
+
+	mutex_lock(&mirrors->notifier_lock);
+	if (mmu_interval_read_retry(&m->notifier, range.notifier_seq))
+		ret = -EAGAIN;
+	else
+		ret = mirror_give_pages(m, first, *n, write);
+	mutex_unlock(&mirrors->notifier_lock);
+	return ret;
+}
+
+/* Pages first .. last; what could not be had goes back into the hull. */
+static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
+{
+	int ret;
+	u64 n;
+
+	for (; first <= last; first += n) {
+		n = min_t(u64, last - first + 1, CHUNK_PAGES);
+		ret = mirror_populate_chunk(m, first, &n);
+		if (ret) {
+			mutex_lock(&m->mirrors->notifier_lock);
+			mirror_add_absent(m, first, last);
+			mutex_unlock(&m->mirrors->notifier_lock);
+			return ret;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/*
+ * Make all pages present. When it returns 0 they all were at one moment, and
+ * an invalidation after that moment has put the mirror on the list (again) if
+ * it is needed.
+ *
+ * EAGAIN: lost @tries races; EFAULT, ENOMEM.
+ */
+static int mirror_validate(struct kfd_mirror *m, unsigned int tries)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+	u64 first, last;
+	bool present;
+	int ret;
+
+	lockdep_assert_held(&mirrors->validate_lock);
+	for (;;) {
+		mutex_lock(&mirrors->notifier_lock);
+		first = m->absent_first;
+		last = m->absent_last;
+		present = mirror_is_present(m);
+		if (present)
+			list_del_init(&m->invalid_node);
+		else if (tries)
+			mirror_set_present(m);
+		mutex_unlock(&mirrors->notifier_lock);
+		if (present) {
+			m->lost_since = 0;
+			return 0;
+		}
+		if (!tries--)
+			return -EAGAIN;
+		ret = mirror_populate(m, first, last);
+		if (ret && ret != -EAGAIN)
+			return ret;
+	}
+}
+
+/* Whether a mirror that answered @err has had its chance; it is let go then. */
+static bool mirror_give_up(struct kfd_mirror *m, int err)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+
+	lockdep_assert_held(&mirrors->validate_lock);
+	if (err != -EFAULT)
+		return false;
+	if (!m->lost_since)
+		m->lost_since = jiffies ?: 1;
+	if (time_before(jiffies, m->lost_since +
+			msecs_to_jiffies(RESTORE_GIVE_UP_MS)))
+		return false;
+	m->lost_since = 0;
+	pr_warn_ratelimited("amdkfd: pasid %u: %s at 0x%lx has lost its memory; GPU accesses will fault\n",
+			    mirrors->process->pasid, m->ops->name, m->addr);
+	mutex_lock(&mirrors->notifier_lock);
+	list_del_init(&m->invalid_node);
+	mutex_unlock(&mirrors->notifier_lock);
+	return true;
+}
+
+/* EAGAIN: more is left; EFAULT, ENOMEM: a mirror could not be had. */
+static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
+{
+	unsigned long deadline = jiffies + RESTORE_PASS_JIFFIES;
+	struct kfd_mirror *m;
+	int ret = 0;
+
+	lockdep_assert_held(&mirrors->validate_lock);
+	while (!ret) {
+		mutex_lock(&mirrors->notifier_lock);
+		m = list_first_entry_or_null(&mirrors->invalid,
+					     struct kfd_mirror, invalid_node);
+		if (!m)
+			mirrors_settle(mirrors);
+		mutex_unlock(&mirrors->notifier_lock);
+		if (!m)
+			return 0;
+		if (time_after(jiffies, deadline))
+			return -EAGAIN;
+		ret = mirror_validate(m, RESTORE_TRIES);
+		if (ret && mirror_give_up(m, ret))
+			ret = 0;
+	}
+	return ret;
+}
+
+static void mirrors_restore_work(struct work_struct *work)
+{
+	struct kfd_mirrors *mirrors = container_of(work, struct kfd_mirrors,
+						   restore_work.work);
+	struct mm_struct *mm = mirrors->mm;
+	int ret;
+
+	/* No user left: there is nothing to come back to. */
+	if (!mmget_not_zero(mm))
+		return;
+	mutex_lock(&mirrors->validate_lock);
+	ret = mirrors_restore_pass(mirrors);
+	if (ret) {
+		pr_debug("amdkfd: pasid %u: memory not restored yet: %d\n",
+			 mirrors->process->pasid, ret);
+		mutex_lock(&mirrors->notifier_lock);
+		if (!mirrors->closing)
+			queue_delayed_work(restore_wq, &mirrors->restore_work,
+					   msecs_to_jiffies(mirrors->delay_ms));
+		mutex_unlock(&mirrors->notifier_lock);
+		mirrors->delay_ms = min_t(unsigned int, mirrors->delay_ms * 2,
+					  RESTORE_DELAY_MAX_MS);
+	} else {
+		mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
+	}
+	mutex_unlock(&mirrors->validate_lock);
+	mmput(mm);
+}
+
+/**
+ * kfd_mirror_validate() - make all pages present
+ * @m: a watched mirror
+ *
+ * A mirror that is needed keeps them, by way of evictions.
+ *
+ * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
+ * space.
+ *
+ * Return: 0; EFAULT: a page can't be had; ENOMEM; EINTR: a signal came first.
+ */
+int kfd_mirror_validate(struct kfd_mirror *m)
+{
+	int ret;
+
+	for (;;) {
+		ret = mirror_validate(m, RESTORE_TRIES);
+		if (ret != -EAGAIN)
+			return ret;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+}
+
+/**
+ * kfd_mirror_fill() - make some pages present once
+ * @m: a watched mirror
+ * @first: first page
+ * @npages: their number, within the mirror
+ *
+ * What is absent is not remembered to be present: for mirrors that nobody
+ * needs, whose GPUs ask for pages as they miss them.
+ *
+ * Context: as kfd_mirror_validate().
+ *
+ * Return: 0; EAGAIN: lost too many races with invalidations; EFAULT: a page
+ * can't be had, those before it are present; ENOMEM; EINTR: killed.
+ */
+int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages)
+{
+	unsigned int tries = RESTORE_TRIES;
+	u64 end = first + npages, n;
+	int ret;
+
+	lockdep_assert_held(&m->mirrors->validate_lock);
+	while (first < end) {
+		n = min_t(u64, end - first, CHUNK_PAGES);
+		ret = mirror_populate_chunk(m, first, &n);
+		if (ret && (ret != -EAGAIN || !tries--))
+			return ret;
+		if (!ret)
+			first += n;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * kfd_mirror_init() - a mirror of nothing yet: all pages are absent
+ * @m: the mirror
+ * @mirrors: those of the process
+ * @ops: static table
+ * @addr: CPU address, page-aligned; the range has been checked not to wrap
+ * @npages: its length, not 0
+ * @access: what GPUs do with the pages
+ *
+ * Context: any.
+ */
+void kfd_mirror_init(struct kfd_mirror *m, struct kfd_mirrors *mirrors,
+		     const struct kfd_mirror_ops *ops, unsigned long addr,
+		     u64 npages, enum kfd_mirror_access access)
+{
+	m->addr = addr;
+	m->npages = npages;
+	m->mirrors = mirrors;
+	m->ops = ops;
+	m->access = access;
+	m->absent_last = npages - 1;
+	INIT_LIST_HEAD(&m->invalid_node);
+}
+
+/**
+ * kfd_mirror_watch() - hear of what happens to the memory from now on
+ * @m: a mirror that is not watched yet
+ *
+ * Context: validate_lock held; sleeps; takes mmap_lock.
+ *
+ * Return: 0; EFAULT: the range is not in user space; ENOMEM; EINTR: the first
+ * of an address space gives way to any pending signal.
+ */
+int kfd_mirror_watch(struct kfd_mirror *m)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+	int ret;
+
+	lockdep_assert_held(&mirrors->validate_lock);
+	if (!mirrors->chunk)
+		mirrors->chunk = kmalloc(sizeof(*mirrors->chunk),
+					 GFP_KERNEL_ACCOUNT);
+	if (!mirrors->chunk)
+		return -ENOMEM;
+	ret = mmu_interval_notifier_insert(&m->notifier, mirrors->mm, m->addr,
+					   m->npages << PAGE_SHIFT,
+					   &mirror_notifier_ops);
+	if (ret)
+		return ret == -ENOMEM || ret == -EINTR ? ret : -EFAULT;
+	m->watched = true;
+	return 0;
+}
+
+/**
+ * kfd_mirror_remove() - take all pages away and watch no more
+ * @m: a mirror that no GPU needs, or that has been retired; watched or not
+ *
+ * The pages of a retired mirror are its successor's and stay.
+ *
+ * Context: validate_lock held; sleeps until no invalidation runs any more.
+ */
+void kfd_mirror_remove(struct kfd_mirror *m)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+
+	lockdep_assert_held(&mirrors->validate_lock);
+	if (!m->watched)
+		return;
+	mutex_lock(&mirrors->notifier_lock);
+	list_del_init(&m->invalid_node);
+	if (!m->retired)
+		m->ops->invalidate(m, 0, m->npages, NULL);
+	m->retired = true;
+	mirrors_settle(mirrors);
+	mutex_unlock(&mirrors->notifier_lock);
+	mmu_interval_notifier_remove(&m->notifier);
+	m->watched = false;
+}
+
+/**
+ * kfd_mirror_assume_present() - a mirror that is to take over from others
+ * @m: a mirror that is not watched yet
+ *
+ * Its hull is empty from here on. What its predecessors lack is added by
+ * kfd_mirror_inherit(), what they do not cover by kfd_mirror_lack().
+ *
+ * Context: any.
+ */
+void kfd_mirror_assume_present(struct kfd_mirror *m)
+{
+	mirror_set_present(m);
+}
+
+/**
+ * kfd_mirror_lack() - pages of a mirror are absent
+ * @m: a watched mirror
+ * @start: CPU address of the first byte
+ * @last: CPU address of the last byte; what lies outside @m does not matter
+ *
+ * Context: notifier_lock held.
+ */
+void kfd_mirror_lack(struct kfd_mirror *m, unsigned long start,
+		     unsigned long last)
+{
+	unsigned long end = m->addr + (m->npages << PAGE_SHIFT) - 1;
+
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	if (last < m->addr || start > end)
+		return;
+	start = max(start, m->addr);
+	last = min(last, end);
+	mirror_add_absent(m, (start - m->addr) >> PAGE_SHIFT,
+			  (last - m->addr) >> PAGE_SHIFT);
+}
+
+/**
+ * kfd_mirror_inherit() - a mirror takes over what another has of its range
+ * @m: a watched mirror
+ * @old: a mirror of the same owner that overlaps it
+ *
+ * The pages stay where they are: @old is retired next.
+ *
+ * Context: notifier_lock held.
+ */
+void kfd_mirror_inherit(struct kfd_mirror *m, const struct kfd_mirror *old)
+{
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	if (mirror_is_present(old))
+		return;
+	kfd_mirror_lack(m, old->addr + (old->absent_first << PAGE_SHIFT),
+			old->addr + (old->absent_last << PAGE_SHIFT) +
+			PAGE_SIZE - 1);
+}
+
+/**
+ * kfd_mirror_retire() - another mirror has taken over
+ * @m: the mirror; kfd_mirror_remove() follows
+ *
+ * Context: notifier_lock held.
+ */
+void kfd_mirror_retire(struct kfd_mirror *m)
+{
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	m->retired = true;
+	m->needed = 0;
+	list_del_init(&m->invalid_node);
+}
+
+/**
+ * kfd_mirror_need_locked() - these GPUs' queues need the pages, and no others
+ * @m: the mirror
+ * @gpus: the GPUs, by index in kfd_process.pdds
+ *
+ * An invalidation from here on evicts them. Pages that are absent already are
+ * brought by kfd_mirror_validate() or, with the queues evicted meanwhile, by
+ * kfd_mirror_break_locked().
+ *
+ * Context: notifier_lock held.
+ */
+void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+
+	lockdep_assert_held(&mirrors->notifier_lock);
+	m->needed = gpus;
+	if (!gpus)
+		list_del_init(&m->invalid_node);
+	mirrors_settle(mirrors);
+}
+
+/**
+ * kfd_mirror_break_locked() - bring the pages with the queues out of the way
+ * @m: a mirror; what it lacks is in its hull
+ *
+ * Does nothing when nobody needs it or nothing is absent.
+ *
+ * Context: notifier_lock held; NOTIFIER context.
+ */
+void kfd_mirror_break_locked(struct kfd_mirror *m)
+{
+	if (m->needed && !mirror_is_present(m))
+		mirror_break_locked(m);
+}
+
+/**
+ * kfd_mirror_lose_locked() - take all pages away for a while
+ * @m: a watched mirror
+ *
+ * As an invalidation of everything.
+ *
+ * Context: notifier_lock held; NOTIFIER context.
+ */
+void kfd_mirror_lose_locked(struct kfd_mirror *m)
+{
+	mirror_lose(m, 0, m->npages - 1, NULL);
+}
+
+/**
+ * kfd_mirrors_init() - set up the mirrors of a process
+ * @mirrors: zeroed
+ * @p: the process, p->mm set
+ *
+ * Context: any.
+ */
+void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
+{
+	mirrors->process = p;
+	mirrors->mm = p->mm;
+	mmgrab(p->mm);
+	mutex_init(&mirrors->validate_lock);
+	mutex_init(&mirrors->notifier_lock);
+	INIT_LIST_HEAD(&mirrors->invalid);
+	INIT_DELAYED_WORK(&mirrors->restore_work, mirrors_restore_work);
+	mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
+}
+
+/**
+ * kfd_mirrors_close() - evict, restore and schedule no more
+ * @mirrors: of a process whose queues are gone or never ran
+ *
+ * Context: sleeps; waits for the restore work.
+ */
+void kfd_mirrors_close(struct kfd_mirrors *mirrors)
+{
+	mutex_lock(&mirrors->notifier_lock);
+	mirrors->closing = true;
+	mutex_unlock(&mirrors->notifier_lock);
+	cancel_delayed_work_sync(&mirrors->restore_work);
+}
+
+/**
+ * kfd_mirrors_fini() - free what kfd_mirrors_init() began
+ * @mirrors: closed, without mirrors
+ *
+ * Context: sleeps.
+ */
+void kfd_mirrors_fini(struct kfd_mirrors *mirrors)
+{
+	kfree(mirrors->chunk);
+	mutex_destroy(&mirrors->notifier_lock);
+	mutex_destroy(&mirrors->validate_lock);
+	mmdrop(mirrors->mm);
+}
+
+/**
+ * kfd_mirrors_module_init() - make the workqueue that pages are restored on
+ *
+ * Context: module init.
+ * Return: 0 or -ENOMEM.
+ */
+int kfd_mirrors_module_init(void)
+{
+	restore_wq = alloc_workqueue("amdkfd_mirror", WQ_UNBOUND, 0);
+	return restore_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kfd_mirrors_module_exit() - undo kfd_mirrors_module_init()
+ *
+ * Context: module exit; no process is left.
+ */
+void kfd_mirrors_module_exit(void)
+{
+	destroy_workqueue(restore_wq);
+}

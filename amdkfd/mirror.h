@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory of a process as GPUs see it (floor 2): what userptr buffers (memory/)
+ * and shared virtual memory (svm/) have in common. mirror.c has the essay.
+ *
+ * A mirror is a range of the process's addresses whose pages some provider may
+ * use. The look-up of pages, the notifier, and the eviction of queues while
+ * pages are away are here; what it means to give pages to a GPU and to take
+ * them away is its owner's, through kfd_mirror_ops.
+ */
+#ifndef AMDKFD_MIRROR_H
+#define AMDKFD_MIRROR_H
+
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct kfd_mirror;
+struct kfd_mirror_chunk;
+struct kfd_process;
+struct page;
+
+/**
+ * enum kfd_mirror_access - what the GPU does with the pages
+ * @KFD_MIRROR_READ: it reads
+ * @KFD_MIRROR_WRITE: it writes; memory that can't be written is EFAULT
+ * @KFD_MIRROR_WRITE_IF_ALLOWED: it may write where the process may
+ */
+enum kfd_mirror_access {
+	KFD_MIRROR_READ,
+	KFD_MIRROR_WRITE,
+	KFD_MIRROR_WRITE_IF_ALLOWED,
+};
+
+/**
+ * struct kfd_mirror_ops - the owner of a kind of mirror
+ * @name: for messages
+ * @reserve: optional: make room for pages that @populate will get; sleeps.
+ *	0 or a negative errno
+ * @populate: take pages @first .. @first + @npages - 1 and let the GPUs use
+ *	them until @invalidate; notifier_lock held, nothing is allocated. 0, or
+ *	-EAGAIN when the room is gone again
+ * @invalidate: no GPU uses these pages any more when it returns; notifier_lock
+ *	held, NOTIFIER context (amdkfd/device.h). @why is what the kernel says,
+ *	NULL when the owner itself asked for it
+ */
+struct kfd_mirror_ops {
+	const char *name;
+	int (*reserve)(struct kfd_mirror *m, u64 first, u64 npages);
+	int (*populate)(struct kfd_mirror *m, u64 first, u64 npages,
+			struct page **pages, bool writable);
+	void (*invalidate)(struct kfd_mirror *m, u64 first, u64 npages,
+			   const struct mmu_notifier_range *why);
+};
+
+/**
+ * struct kfd_mirrors - all mirrors of a process; in struct kfd_process
+ * @process: whose
+ * @mm: its address space; the struct is held, the address space is not
+ * @validate_lock: one at a time makes pages present; no mirror goes away
+ *	meanwhile
+ * @notifier_lock: presence of pages, and the fields said below; taken by the
+ *	MMU notifier, so nothing is allocated under it
+ * @invalid: mirrors that a GPU needs and that have absent pages
+ *	(notifier_lock)
+ * @evicted: GPUs whose queues are held evicted because @invalid is not, or
+ *	was not, empty: one kfd_process_evict_on() each (notifier_lock)
+ * @closing: nothing is evicted, restored or scheduled any more
+ *	(notifier_lock)
+ * @restore_work: empties @invalid
+ * @delay_ms: how long it waits after the next failure (validate_lock)
+ * @chunk: scratch space of page look-ups; NULL before the first mirror
+ *	(validate_lock)
+ */
+struct kfd_mirrors {
+	struct kfd_process *process;
+	struct mm_struct *mm;
+	struct mutex validate_lock;	/* makers of presence */
+	struct mutex notifier_lock;	/* presence, and who lost it */
+	struct list_head invalid;
+	u32 evicted;
+	bool closing;
+	struct delayed_work restore_work;
+	unsigned int delay_ms;
+	struct kfd_mirror_chunk *chunk;
+};
+
+/**
+ * struct kfd_mirror - a range of process memory; embedded in its owner's struct
+ * @addr: CPU address of the first page; immutable
+ * @lost_since: jiffies of the first vain attempt since it went onto the list;
+ *	0: none (validate_lock)
+ * @npages: its length; immutable
+ * @mirrors: all of the process
+ * @ops: the owner's; immutable
+ * @access: what GPUs do with the pages (validate_lock)
+ * @notifier: tells when pages go; registered when @watched
+ * @watched: (validate_lock)
+ * @retired: another mirror has taken over: no invalidation counts any more
+ *	(notifier_lock)
+ * @absent_first: first page that may be absent (notifier_lock)
+ * @absent_last: last such page; below @absent_first: none (notifier_lock)
+ * @needed: GPUs, by index, whose queues can't do without it (notifier_lock)
+ * @invalid_node: in kfd_mirrors.invalid (notifier_lock)
+ *
+ * The first 16 bytes are what KASAN writes into freed memory: no pointer there,
+ * so that a use after free (the bug resume_svm_twice) is told and survived.
+ */
+struct kfd_mirror {
+	unsigned long addr;
+	unsigned long lost_since;
+	u64 npages;
+	struct kfd_mirrors *mirrors;
+	const struct kfd_mirror_ops *ops;
+	enum kfd_mirror_access access;
+	struct mmu_interval_notifier notifier;
+	bool watched;
+	bool retired;
+	u64 absent_first;
+	u64 absent_last;
+	u32 needed;
+	struct list_head invalid_node;
+};
+
+int kfd_mirrors_module_init(void);
+void kfd_mirrors_module_exit(void);
+void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p);
+void kfd_mirrors_close(struct kfd_mirrors *mirrors);
+void kfd_mirrors_fini(struct kfd_mirrors *mirrors);
+
+void kfd_mirror_init(struct kfd_mirror *m, struct kfd_mirrors *mirrors,
+		     const struct kfd_mirror_ops *ops, unsigned long addr,
+		     u64 npages, enum kfd_mirror_access access);
+int kfd_mirror_watch(struct kfd_mirror *m);
+void kfd_mirror_remove(struct kfd_mirror *m);
+int kfd_mirror_validate(struct kfd_mirror *m);
+int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages);
+
+/* Under notifier_lock */
+void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus);
+void kfd_mirror_break_locked(struct kfd_mirror *m);
+void kfd_mirror_lose_locked(struct kfd_mirror *m);
+
+/* One mirror in place of others: before it is watched, and under the lock */
+void kfd_mirror_assume_present(struct kfd_mirror *m);
+void kfd_mirror_lack(struct kfd_mirror *m, unsigned long start,
+		     unsigned long last);
+void kfd_mirror_inherit(struct kfd_mirror *m, const struct kfd_mirror *old);
+void kfd_mirror_retire(struct kfd_mirror *m);
+
+#endif
