@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How engines reach memory: by GPU virtual address, through a VM's mappings.
+ * How engines reach memory: by GPU virtual address, through what is mapped in
+ * a VM: buffers, and where there is none, pages of the process itself.
  *
  * An access is cut into spans that are contiguous in kernel addresses, as long
  * as the pages behind them allow. vm->lock is held for reading throughout one
@@ -25,64 +26,105 @@ static int sim_fault(struct sim_fault_info *fault, u64 va, bool write,
 	return -EFAULT;
 }
 
-/* The mapping that holds @va if it may be accessed so, else NULL. */
-static struct sim_mapping *sim_vm_reach(struct sim_vm *vm, u64 va, bool write,
-					struct sim_fault_info *fault)
-{
-	struct sim_mapping *m = sim_vm_find(vm, va);
+/**
+ * struct sim_backing - what is behind a GPU address
+ * @slot: of its page; those that follow are of the pages that follow
+ * @last: last byte that these slots are for
+ * @bo: buffer whose slots they are; NULL: a leaf of the process's own pages
+ */
+struct sim_backing {
+	unsigned long *slot;
+	u64 last;
+	struct sim_bo *bo;
+};
 
-	if (!m) {
-		sim_fault(fault, va, write, true);
-		return NULL;
-	}
-	if (!(m->flags & (write ? SIM_MAP_WRITE : SIM_MAP_READ))) {
+/*
+ * Find what is behind @va, if it may be accessed so: a buffer, else a page of
+ * the process itself. vm->lock is held.
+ */
+static bool sim_vm_reach(struct sim_vm *vm, u64 va, bool write,
+			 struct sim_backing *b, struct sim_fault_info *fault)
+{
+	struct sim_mapping *m;
+	struct sim_leaf *leaf;
+
+	b->last = va | (BIT_ULL(SIM_LEAF_SHIFT) - 1);
+	m = sim_vm_find(vm, va, &b->last);
+	if (m && !(m->flags & (write ? SIM_MAP_WRITE : SIM_MAP_READ))) {
 		sim_fault(fault, va, write, false);
-		return NULL;
+		return false;
 	}
-	return m;
+	if (m) {
+		b->bo = m->bo;
+		b->slot = &m->bo->slots[(va - m->start + m->offset) >>
+					PAGE_SHIFT];
+		b->last = m->last;
+		return true;
+	}
+	leaf = sim_svm_find(vm, va);
+	if (!leaf) {
+		sim_fault(fault, va, write, true);
+		return false;
+	}
+	b->bo = NULL;
+	b->slot = sim_leaf_slot(leaf, va);
+	return true;
 }
 
-/* Only a userptr's pages come and go. */
-static void sim_bo_lock_pages(struct sim_bo *bo)
+/* Only a userptr's pages come and go without vm->lock. */
+static bool sim_backing_has_lock(const struct sim_backing *b)
 {
-	if (bo->kind == SIM_BO_USERPTR)
-		down_read(&bo->pages_lock);
+	return b->bo && b->bo->kind == SIM_BO_USERPTR;
 }
 
-static void sim_bo_unlock_pages(struct sim_bo *bo)
+static void sim_backing_lock(const struct sim_backing *b)
 {
-	if (bo->kind == SIM_BO_USERPTR)
-		up_read(&bo->pages_lock);
+	if (sim_backing_has_lock(b))
+		down_read(&b->bo->pages_lock);
+}
+
+static void sim_backing_unlock(const struct sim_backing *b)
+{
+	if (sim_backing_has_lock(b))
+		up_read(&b->bo->pages_lock);
 }
 
 /* Two readers that take two locks in different order would meet a writer. */
-static void sim_bo_lock_two(struct sim_bo *a, struct sim_bo *b)
+static void sim_backing_lock_two(const struct sim_backing *a,
+				 const struct sim_backing *b)
 {
-	if (a > b)
+	if (a->bo > b->bo)
 		swap(a, b);
-	sim_bo_lock_pages(a);
-	if (a != b && b->kind == SIM_BO_USERPTR)
-		down_read_nested(&b->pages_lock, SINGLE_DEPTH_NESTING);
+	sim_backing_lock(a);
+	if (a->bo != b->bo && sim_backing_has_lock(b))
+		down_read_nested(&b->bo->pages_lock, SINGLE_DEPTH_NESTING);
 }
 
-static void sim_bo_unlock_two(struct sim_bo *a, struct sim_bo *b)
+static void sim_backing_unlock_two(const struct sim_backing *a,
+				   const struct sim_backing *b)
 {
-	sim_bo_unlock_pages(a);
-	if (a != b)
-		sim_bo_unlock_pages(b);
+	sim_backing_unlock(a);
+	if (a->bo != b->bo)
+		sim_backing_unlock(b);
+}
+
+/* What was written may be a doorbell. */
+static void sim_backing_written(const struct sim_backing *b)
+{
+	if (b->bo && b->bo->doorbell)
+		sim_doorbell_kick(b->bo->doorbell);
 }
 
 /*
- * Kernel address of the byte at @va, which @m holds, and in *@len (on entry:
- * what is wanted) how many bytes follow each other there. NULL: a fault.
+ * Kernel address of the byte at @va, which @b is behind, and in *@len (on
+ * entry: what is wanted) how many bytes follow each other there. NULL: a fault.
  */
-static void *sim_mapping_span(struct sim_mapping *m, u64 va, bool write,
+static void *sim_backing_span(const struct sim_backing *b, u64 va, bool write,
 			      size_t *len, struct sim_fault_info *fault)
 {
-	u64 offset = va - m->start + m->offset;
-	unsigned long *slot = &m->bo->slots[offset >> PAGE_SHIFT];
-	size_t limit = min_t(u64, *len, m->last - va + 1);
-	size_t n = PAGE_SIZE - offset_in_page(offset);
+	unsigned long *slot = b->slot;
+	size_t limit = min_t(u64, *len, b->last - va + 1);
+	size_t n = PAGE_SIZE - offset_in_page(va);
 	unsigned long next = *slot;
 
 	if (!next) {
@@ -100,8 +142,7 @@ static void *sim_mapping_span(struct sim_mapping *m, u64 va, bool write,
 			break;
 	}
 	*len = min(n, limit);
-	return page_address(sim_slot_page(m->bo->slots[offset >> PAGE_SHIFT])) +
-	       offset_in_page(offset);
+	return page_address(sim_slot_page(*b->slot)) + offset_in_page(va);
 }
 
 typedef void (*sim_span_fn)(void *addr, size_t len, void *arg);
@@ -110,26 +151,25 @@ typedef void (*sim_span_fn)(void *addr, size_t len, void *arg);
 static int sim_vm_walk(struct sim_vm *vm, u64 va, size_t len, bool write,
 		       sim_span_fn fn, void *arg, struct sim_fault_info *fault)
 {
-	struct sim_mapping *m;
+	struct sim_backing b;
 	void *addr;
 	size_t n;
 
 	WARN_ON_ONCE(len > SIM_CHUNK);
 	down_read(&vm->lock);
 	for (; len; len -= n, va += n) {
-		m = sim_vm_reach(vm, va, write, fault);
-		if (!m)
+		if (!sim_vm_reach(vm, va, write, &b, fault))
 			break;
 		n = len;
-		sim_bo_lock_pages(m->bo);
-		addr = sim_mapping_span(m, va, write, &n, fault);
+		sim_backing_lock(&b);
+		addr = sim_backing_span(&b, va, write, &n, fault);
 		if (addr)
 			fn(addr, n, arg);
-		sim_bo_unlock_pages(m->bo);
+		sim_backing_unlock(&b);
 		if (!addr)
 			break;
-		if (write && m->bo->doorbell)
-			sim_doorbell_kick(m->bo->doorbell);
+		if (write)
+			sim_backing_written(&b);
 	}
 	up_read(&vm->lock);
 	return len ? -EFAULT : 0;
@@ -331,30 +371,26 @@ static void sim_move(void *d, const void *s, size_t len)
 int sim_vm_copy(struct sim_vm *vm, u64 dst, u64 src, size_t len,
 		struct sim_fault_info *fault)
 {
-	struct sim_mapping *from, *to;
+	struct sim_backing from, to;
 	void *d, *s;
 	size_t n;
 
 	WARN_ON_ONCE(len > SIM_CHUNK);
 	down_read(&vm->lock);
 	for (; len; len -= n, dst += n, src += n) {
-		from = sim_vm_reach(vm, src, false, fault);
-		if (!from)
-			break;
-		to = sim_vm_reach(vm, dst, true, fault);
-		if (!to)
+		if (!sim_vm_reach(vm, src, false, &from, fault) ||
+		    !sim_vm_reach(vm, dst, true, &to, fault))
 			break;
 		n = len;
-		sim_bo_lock_two(from->bo, to->bo);
-		s = sim_mapping_span(from, src, false, &n, fault);
-		d = s ? sim_mapping_span(to, dst, true, &n, fault) : NULL;
+		sim_backing_lock_two(&from, &to);
+		s = sim_backing_span(&from, src, false, &n, fault);
+		d = s ? sim_backing_span(&to, dst, true, &n, fault) : NULL;
 		if (d)
 			sim_move(d, s, n);
-		sim_bo_unlock_two(from->bo, to->bo);
+		sim_backing_unlock_two(&from, &to);
 		if (!d)
 			break;
-		if (to->bo->doorbell)
-			sim_doorbell_kick(to->bo->doorbell);
+		sim_backing_written(&to);
 	}
 	up_read(&vm->lock);
 	return len ? -EFAULT : 0;
@@ -439,21 +475,20 @@ int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
  * @write: for writing, else for reading
  *
  * Context: as sim_vm_read(). The answer may be old when it arrives.
- * Return: true when a mapping holds it and its page is present.
+ * Return: true when its page is present.
  */
 bool sim_vm_mapped(struct sim_vm *vm, u64 va, bool write)
 {
 	struct sim_fault_info fault;
-	struct sim_mapping *m;
+	struct sim_backing b;
 	bool mapped = false;
 	size_t len = 1;
 
 	down_read(&vm->lock);
-	m = sim_vm_reach(vm, va, write, &fault);
-	if (m) {
-		sim_bo_lock_pages(m->bo);
-		mapped = sim_mapping_span(m, va, write, &len, &fault);
-		sim_bo_unlock_pages(m->bo);
+	if (sim_vm_reach(vm, va, write, &b, &fault)) {
+		sim_backing_lock(&b);
+		mapped = sim_backing_span(&b, va, write, &len, &fault);
+		sim_backing_unlock(&b);
 	}
 	up_read(&vm->lock);
 	return mapped;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the driver asks of a simulated GPU: VMs and buffers. (Queues and
- * doorbells are the engines', see sched.c and doorbell.c.)
+ * doorbells are the engines', see queue.c and doorbell.c.)
  *
  * The driver's handle of a buffer, struct kfd_gpu_bo, is one owner's share of
  * it: a buffer that two processes import has two. It keeps the owner's DRM
@@ -71,6 +71,7 @@ static void sim_op_vm_release(void *arg, struct kfd_gpu_vm *gpu_vm)
 	struct sim_vm *vm = to_sim_vm(gpu_vm);
 	struct file *file;
 
+	sim_svm_unmap(vm, 0, SIM_VA_END >> PAGE_SHIFT);
 	mutex_lock(&vm->owner_lock);
 	file = vm->owner;
 	vm->owner = NULL;
@@ -227,6 +228,24 @@ static void sim_op_bo_invalidate(struct kfd_gpu_bo *share, u64 first,
 	sim_bo_invalidate(share->bo, first, npages);
 }
 
+static int sim_op_svm_reserve(void *arg, struct kfd_gpu_vm *gpu_vm, u64 va,
+			      u64 npages)
+{
+	return sim_svm_reserve(to_sim_vm(gpu_vm), va, npages);
+}
+
+static int sim_op_svm_map(void *arg, struct kfd_gpu_vm *gpu_vm, u64 va,
+			  u64 npages, struct page **pages, bool writable)
+{
+	return sim_svm_map(to_sim_vm(gpu_vm), va, npages, pages, writable);
+}
+
+static void sim_op_svm_unmap(void *arg, struct kfd_gpu_vm *gpu_vm, u64 va,
+			     u64 npages)
+{
+	sim_svm_unmap(to_sim_vm(gpu_vm), va, npages);
+}
+
 static struct dma_buf *sim_op_bo_export(struct kfd_gpu_bo *share)
 {
 	return sim_bo_export(share->bo);
@@ -356,6 +375,9 @@ const struct kfd_device_ops sim_kfd_ops = {
 	.bo_unmap = sim_op_bo_unmap,
 	.bo_populate = sim_op_bo_populate,
 	.bo_invalidate = sim_op_bo_invalidate,
+	.svm_reserve = sim_op_svm_reserve,
+	.svm_map = sim_op_svm_map,
+	.svm_unmap = sim_op_svm_unmap,
 	.bo_export = sim_op_bo_export,
 	.bo_import = sim_op_bo_import,
 	.bo_info = sim_op_bo_info,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The simulated GPU's memory: buffers (bo.c), their pages (vram.c) and the
- * address spaces they are mapped in (vm.c). Private to the memory and DRM
- * half; the engines know sim.h alone.
+ * The simulated GPU's memory: buffers (bo.c), their pages (vram.c), the
+ * address spaces they are mapped in (vm.c) and the pages of the process that
+ * lie there beside them (svm.c). Private to the memory and DRM half; the
+ * engines know sim.h alone.
  *
  * Lock order, outermost first:
  *
@@ -18,6 +19,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
+#include <linux/xarray.h>
 
 #include "sim.h"
 
@@ -182,6 +184,27 @@ struct sim_mapping {
 	struct list_head link;
 };
 
+/* Addresses of one leaf of the page tables for shared virtual memory: 2 MiB. */
+#define SIM_LEAF_SHIFT		21
+#define SIM_LEAF_SLOTS		(1u << (SIM_LEAF_SHIFT - PAGE_SHIFT))
+
+/**
+ * struct sim_leaf - what is mapped in 2 MiB of addresses, see svm.c
+ * @present: slots that are not 0
+ * @slots: SIM_LEAF_SLOTS of them, as those of a buffer
+ *
+ * All protected by vm->lock.
+ */
+struct sim_leaf {
+	u32 present;
+	unsigned long *slots;
+};
+
+static inline unsigned long *sim_leaf_slot(struct sim_leaf *leaf, u64 va)
+{
+	return &leaf->slots[(va >> PAGE_SHIFT) % SIM_LEAF_SLOTS];
+}
+
 /**
  * struct sim_vm_bo - a DRM file's handles of a buffer
  * @link: in bo->vm_bos
@@ -200,10 +223,12 @@ struct sim_vm_bo {
  * struct sim_vm - a GPU address space; every DRM file has one
  * @ref: the file, its jobs, its queues
  * @gpu: whose
- * @lock: protects @mappings and all in them; see sim.h
+ * @lock: protects @mappings and @leaves and all in them; see sim.h
  * @mappings: interval tree of struct sim_mapping
  * @n_mappings: their number (@lock)
  * @last: mapping found last: a hint (written without lock by readers)
+ * @leaves: struct sim_leaf by address >> SIM_LEAF_SHIFT; looked at only where
+ *	there is no mapping; added to without @lock, see svm.c
  * @drm_file: its file; stays what mmap is allowed through
  * @overdue: an unmap has waited in vain for a job (written without lock)
  * @owner_lock: protects all below
@@ -224,6 +249,7 @@ struct sim_vm {
 	struct rb_root_cached mappings;
 	u32 n_mappings;
 	struct sim_mapping *last;
+	struct xarray leaves;
 	struct drm_file *drm_file;
 	bool overdue;
 
@@ -274,7 +300,15 @@ int sim_vm_map(struct sim_vm *vm, struct sim_bo *bo, struct sim_vm_bo *vm_bo,
 int sim_vm_unmap(struct sim_vm *vm, struct sim_bo *bo, u64 va, u32 owner);
 int sim_vm_clear(struct sim_vm *vm, u64 va, u64 size);
 void sim_vm_drop_bo(struct sim_vm *vm, struct sim_vm_bo *vm_bo);
-struct sim_mapping *sim_vm_find(struct sim_vm *vm, u64 va);
+struct sim_mapping *sim_vm_find(struct sim_vm *vm, u64 va, u64 *last);
+bool sim_va_ok(u64 va, u64 size);
+
+/* svm.c: the process's own pages */
+int sim_svm_reserve(struct sim_vm *vm, u64 va, u64 npages);
+int sim_svm_map(struct sim_vm *vm, u64 va, u64 npages, struct page **pages,
+		bool writable);
+void sim_svm_unmap(struct sim_vm *vm, u64 va, u64 npages);
+struct sim_leaf *sim_svm_find(struct sim_vm *vm, u64 va);
 
 /* kfd_ops.c: struct kfd_device_ops' share of memory */
 extern const struct kfd_device_ops sim_kfd_ops;

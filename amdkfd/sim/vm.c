@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GPU address spaces: what is mapped where. How engines reach what is mapped
- * is in access.c.
+ * GPU address spaces: which buffers are mapped where. Beside them lie pages of
+ * the process itself, see svm.c. How engines reach both is in access.c.
  *
  * A sim_vm belongs to a DRM file. Mappings are made by the DRM node's GEM_VA,
  * and by the driver once it owns the VM; neither touches the other's.
@@ -40,6 +40,7 @@ struct sim_vm *sim_vm_create(struct sim_gpu *gpu, struct drm_file *file)
 	vm->gpu = gpu;
 	vm->drm_file = file;
 	vm->mappings = RB_ROOT_CACHED;
+	xa_init(&vm->leaves);
 	init_rwsem(&vm->lock);
 	mutex_init(&vm->owner_lock);
 	return vm;
@@ -62,7 +63,7 @@ static void sim_vm_release(struct kref *ref)
 {
 	struct sim_vm *vm = container_of(ref, struct sim_vm, ref);
 
-	WARN_ON_ONCE(vm->n_mappings || vm->owner);
+	WARN_ON_ONCE(vm->n_mappings || vm->owner || !xa_empty(&vm->leaves));
 	mutex_destroy(&vm->owner_lock);
 	kfree(vm);
 }
@@ -90,19 +91,31 @@ u32 sim_vm_pasid(struct sim_vm *vm)
 	return READ_ONCE(vm->pasid);
 }
 
-/*
- * The mapping that holds @va, or NULL. vm->lock is held, for reading at
- * least; @vm->last is only ever written to a mapping found under it, and is
+/**
+ * sim_vm_find() - the mapping that holds an address
+ * @vm: the VM, vm->lock held
+ * @va: the address
+ * @last: an address behind it; when there is no mapping here, but one from
+ *	somewhere up to there, it becomes the last one before that mapping
+ *
+ * @vm->last is only ever written to a mapping found under the lock, and is
  * cleared before one goes.
+ *
+ * Context: any.
+ * Return: the mapping, or NULL.
  */
-struct sim_mapping *sim_vm_find(struct sim_vm *vm, u64 va)
+struct sim_mapping *sim_vm_find(struct sim_vm *vm, u64 va, u64 *last)
 {
 	struct sim_mapping *m = READ_ONCE(vm->last);
 
 	lockdep_assert_held(&vm->lock);
 	if (m && va >= m->start && va <= m->last)
 		return m;
-	m = mapping_tree_iter_first(&vm->mappings, va, va);
+	m = mapping_tree_iter_first(&vm->mappings, va, *last);
+	if (m && m->start > va) {
+		*last = m->start - 1;
+		return NULL;
+	}
 	if (m)
 		WRITE_ONCE(vm->last, m);
 	return m;
@@ -140,7 +153,15 @@ static void sim_mappings_free(struct list_head *dead)
 	}
 }
 
-static bool sim_va_ok(u64 va, u64 size)
+/**
+ * sim_va_ok() - whether something can be mapped at a range
+ * @va: first byte
+ * @size: bytes
+ *
+ * Context: any.
+ * Return: true when it is aligned, not empty and inside the address space.
+ */
+bool sim_va_ok(u64 va, u64 size)
 {
 	u64 end;
 
@@ -373,5 +394,6 @@ void sim_vm_close(struct sim_vm *vm)
 			      &dead);
 	up_write(&vm->lock);
 	sim_mappings_free(&dead);
+	sim_svm_unmap(vm, 0, SIM_VA_END >> PAGE_SHIFT);
 	sim_vm_put(vm);
 }

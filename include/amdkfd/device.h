@@ -219,7 +219,8 @@ struct kfd_gpu_bo_info {
  *	returns no engine uses them.
  * @svm_reserve: make room in the page tables for @npages pages from @va
  *	(page-aligned) on, so that @svm_map there needs no memory. EINVAL: not
- *	inside the GPU's address space; ENOMEM.
+ *	inside the GPU's address space; ENOMEM; EINTR: the caller is being
+ *	killed. Room that is never used stays until @svm_unmap or @vm_release.
  * @svm_map: NOTIFIER: map pages of the process itself at @va on; @pages[i]
  *	NULL leaves what is there. The provider takes no reference: the caller
  *	keeps the pages valid until @svm_unmap. Pages may be those of
