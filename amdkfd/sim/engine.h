@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The engines of a simulated GPU: what sched.c, slot.c, exec.c, pm4.c, sdma.c,
- * aql.c, job.c, doorbell.c and debugfs.c share.
+ * The engines of a simulated GPU: what sched.c, queue.c, slot.c, exec.c, pm4.c,
+ * sdma.c, aql.c, job.c, doorbell.c and debugfs.c share.
  *
  * An engine is one kthread that runs the queues loaded on it in turn. It owns
  * a queue's registers while queue->running is set; nobody else touches them
@@ -308,12 +308,14 @@ static inline u64 sim_gpu_clock(void)
 /* sched.c */
 void sim_engine_kick(struct sim_engine *e);
 void sim_gpu_look(struct sim_gpu *gpu);
-void sim_gpu_lose_queues(struct sim_gpu *gpu);
-int sim_gpu_set_hang(struct sim_gpu *gpu, int hang);
 void sim_exec_begin(struct sim_exec *x, struct sim_vm *vm,
 		    struct sim_regs *regs, struct kfd_gpu_queue *queue,
 		    u32 pasid);
 void sim_exec_report_fault(struct sim_exec *x);
+
+/* queue.c */
+void sim_gpu_lose_queues(struct sim_gpu *gpu);
+int sim_gpu_set_hang(struct sim_gpu *gpu, int hang);
 
 /* slot.c: registers and the MQD; the queue is not running, engine->lock held */
 void sim_slot_decode(struct kfd_gpu_queue *q);

@@ -2,10 +2,11 @@
 /*
  * The simulated GPU: what its files share.
  *
- * Memory (bo.c, vram.c, vm.c), the DRM node (drm.c, drm_*.c) and the engines
- * (sched.c, pm4.c, sdma.c, aql.c, doorbell.c) meet here. Engines reach memory
- * by GPU virtual address through sim_vm_*() alone, so that page tables,
- * read-only mappings and absent pages are honoured in one place.
+ * Memory (bo.c, vram.c, vm.c, svm.c), the DRM node (drm.c, drm_*.c) and the
+ * engines (sched.c, queue.c, pm4.c, sdma.c, aql.c, doorbell.c) meet here.
+ * Engines reach memory by GPU virtual address through sim_vm_*() alone, so
+ * that page tables, read-only mappings and absent pages are honoured in one
+ * place.
  *
  * Lock order: vm->lock (rwsem) > bo->pages_lock (rwsem). Engines hold both for
  * reading for the length of one chunk (at most SIM_CHUNK bytes) and neither
@@ -126,7 +127,7 @@ u32 sim_vm_pasid(struct sim_vm *vm);
 
 /*
  * Engines (sched.c). The kfd_device_ops for queues and doorbells are
- * implemented there; main.c puts them into the table.
+ * implemented in queue.c and doorbell.c; kfd_ops.c puts them into the table.
  */
 int sim_engines_init(struct sim_gpu *gpu);
 void sim_engines_fini(struct sim_gpu *gpu);
