@@ -204,6 +204,18 @@ static void sim_copy_up(void *d, const void *s, size_t len)
 	memcpy(to, from, len);
 }
 
+/**
+ * sim_page_copy() - copy a page to another
+ * @dst: where to
+ * @src: where from
+ *
+ * Context: any; no lock: the caller keeps both, and engines off them.
+ */
+void sim_page_copy(struct page *dst, struct page *src)
+{
+	sim_copy_up(page_address(dst), page_address(src), PAGE_SIZE);
+}
+
 /*
  * A word of its natural size and alignment is accessed at once, and in order:
  * a process that sees a fence sees what was written before it.

@@ -246,6 +246,22 @@ static void sim_op_svm_unmap(void *arg, struct kfd_gpu_vm *gpu_vm, u64 va,
 	sim_svm_unmap(to_sim_vm(gpu_vm), va, npages);
 }
 
+static int sim_op_vram_page_alloc(void *arg, u64 npages, struct page **pages)
+{
+	return sim_vram_pages_alloc(arg, npages, pages);
+}
+
+static void sim_op_vram_page_free(void *arg, u64 npages, struct page **pages)
+{
+	sim_vram_pages_free(arg, npages, pages);
+}
+
+static void sim_op_vram_page_copy(void *arg, struct page *dst,
+				  struct page *src)
+{
+	sim_page_copy(dst, src);
+}
+
 static struct dma_buf *sim_op_bo_export(struct kfd_gpu_bo *share)
 {
 	return sim_bo_export(share->bo);
@@ -378,6 +394,9 @@ const struct kfd_device_ops sim_kfd_ops = {
 	.svm_reserve = sim_op_svm_reserve,
 	.svm_map = sim_op_svm_map,
 	.svm_unmap = sim_op_svm_unmap,
+	.vram_page_alloc = sim_op_vram_page_alloc,
+	.vram_page_free = sim_op_vram_page_free,
+	.vram_page_copy = sim_op_vram_page_copy,
 	.bo_export = sim_op_bo_export,
 	.bo_import = sim_op_bo_import,
 	.bo_info = sim_op_bo_info,

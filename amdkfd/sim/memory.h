@@ -268,8 +268,13 @@ struct sim_vm {
 /* vram.c: pages, and the two pools they are counted against */
 int sim_pages_alloc(struct page **pages, u64 npages);
 void sim_pages_free(struct page **pages, u64 npages);
+int sim_vram_pages_alloc(struct sim_gpu *gpu, u64 npages, struct page **pages);
+void sim_vram_pages_free(struct sim_gpu *gpu, u64 npages, struct page **pages);
 int sim_pool_take(atomic64_t *used, u64 limit, u64 size);
 void sim_pool_give(atomic64_t *used, u64 size);
+
+/* access.c, beside what engines do (sim.h) */
+void sim_page_copy(struct page *dst, struct page *src);
 
 /* bo.c */
 struct sim_bo *sim_bo_create(struct sim_gpu *gpu, enum sim_bo_kind kind,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pages behind buffers, and the pools that bound them.
+ * The pages behind buffers, single pages of VRAM that the driver migrates to,
+ * and the pools that bound them.
  *
  * A simulated GPU's VRAM is system memory that is counted: a buffer takes its
  * size from the pool first and its pages from the system afterwards, in the
@@ -121,4 +122,78 @@ void sim_pages_free(struct page **pages, u64 npages)
 		__free_pages(pages[i], order);
 		cond_resched();
 	}
+}
+
+/* Contiguous pages that can each be freed alone, as many as @order says. */
+static struct page *sim_alloc_split(unsigned int order)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	struct page *page;
+
+	/* see sim_alloc_piece() */
+	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	page = alloc_pages(gfp, order);
+	if (page && order)
+		split_page(page, order);
+	return page;
+}
+
+/**
+ * sim_vram_pages_alloc() - single pages of VRAM, for the driver to migrate to
+ * @gpu: whose VRAM
+ * @npages: entries of @pages
+ * @pages: array to fill
+ *
+ * Context: sleeps. Accounted to the caller's memory cgroup.
+ * Return: 0; -ENOMEM; -EINTR when the caller is being killed. On error nothing
+ * is taken.
+ */
+int sim_vram_pages_alloc(struct sim_gpu *gpu, u64 npages, struct page **pages)
+{
+	unsigned int order = SIM_MAX_ORDER;
+	struct page *page;
+	u64 done = 0, i;
+	int ret;
+
+	if (npages > gpu->vram_size >> PAGE_SHIFT)
+		return -ENOMEM;
+	ret = sim_pool_take(&gpu->vram_used, gpu->vram_size,
+			    npages << PAGE_SHIFT);
+	if (ret)
+		return ret;
+	while (done < npages) {
+		order = min_t(unsigned int, order, ilog2(npages - done));
+		page = sim_alloc_split(order);
+		if (!page && order) {
+			order--;
+			continue;
+		}
+		for (i = 0; page && i < 1u << order; i++)
+			pages[done++] = page + i;
+		if (!page || fatal_signal_pending(current)) {
+			sim_vram_pages_free(gpu, done, pages);
+			sim_pool_give(&gpu->vram_used,
+				      (npages - done) << PAGE_SHIFT);
+			return page ? -EINTR : -ENOMEM;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * sim_vram_pages_free() - free some pages of sim_vram_pages_alloc()
+ * @gpu: whose VRAM
+ * @npages: entries of @pages
+ * @pages: the pages, in any order and of any allocations
+ *
+ * Context: any that may free; does not sleep.
+ */
+void sim_vram_pages_free(struct sim_gpu *gpu, u64 npages, struct page **pages)
+{
+	u64 i;
+
+	for (i = 0; i < npages; i++)
+		__free_page(pages[i]);
+	sim_pool_give(&gpu->vram_used, npages << PAGE_SHIFT);
 }
