@@ -23,6 +23,7 @@ static int sim_fault(struct sim_fault_info *fault, u64 va, bool write,
 	fault->va = va;
 	fault->write = write;
 	fault->not_present = not_present;
+	fault->curable = not_present;
 	return -EFAULT;
 }
 
@@ -133,6 +134,7 @@ static void *sim_backing_span(const struct sim_backing *b, u64 va, bool write,
 	}
 	if (write && (next & SIM_SLOT_READONLY)) {
 		sim_fault(fault, va, write, false);
+		fault->curable = !b->bo;
 		return NULL;
 	}
 	/* struct pages of contiguous memory are contiguous themselves */
@@ -147,32 +149,45 @@ static void *sim_backing_span(const struct sim_backing *b, u64 va, bool write,
 
 typedef void (*sim_span_fn)(void *addr, size_t len, void *arg);
 
-/* Call @fn for every span of [va, va + len). */
-static int sim_vm_walk(struct sim_vm *vm, u64 va, size_t len, bool write,
-		       sim_span_fn fn, void *arg, struct sim_fault_info *fault)
+/*
+ * Call @fn for every span of [va, va + len); without one, see whether all of
+ * it can be reached. vm->lock is held for reading.
+ */
+static int sim_vm_walk_locked(struct sim_vm *vm, u64 va, size_t len, bool write,
+			      sim_span_fn fn, void *arg,
+			      struct sim_fault_info *fault)
 {
 	struct sim_backing b;
 	void *addr;
 	size_t n;
 
 	WARN_ON_ONCE(len > SIM_CHUNK);
-	down_read(&vm->lock);
 	for (; len; len -= n, va += n) {
 		if (!sim_vm_reach(vm, va, write, &b, fault))
 			break;
 		n = len;
 		sim_backing_lock(&b);
 		addr = sim_backing_span(&b, va, write, &n, fault);
-		if (addr)
+		if (addr && fn)
 			fn(addr, n, arg);
 		sim_backing_unlock(&b);
 		if (!addr)
 			break;
-		if (write)
+		if (write && fn)
 			sim_backing_written(&b);
 	}
-	up_read(&vm->lock);
 	return len ? -EFAULT : 0;
+}
+
+static int sim_vm_walk(struct sim_vm *vm, u64 va, size_t len, bool write,
+		       sim_span_fn fn, void *arg, struct sim_fault_info *fault)
+{
+	int ret;
+
+	down_read(&vm->lock);
+	ret = sim_vm_walk_locked(vm, va, len, write, fn, arg, fault);
+	up_read(&vm->lock);
+	return ret;
 }
 
 /*
@@ -477,6 +492,59 @@ int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
 
 	if (!ret)
 		*old = a.old;
+	return ret;
+}
+
+static int sim_effect_do(struct sim_vm *vm, const struct sim_effect *e,
+			 struct sim_fault_info *fault)
+{
+	struct sim_add add = { .add = e->value };
+	const u8 *src = (const u8 *)&e->value;
+
+	smp_mb(); /* whoever sees this one sees all that came before */
+	if (e->add)
+		return sim_vm_walk_locked(vm, e->va, e->size, true, sim_add64,
+					  &add, fault);
+	return sim_vm_walk_locked(vm, e->va, e->size, true, sim_store, &src,
+				  fault);
+}
+
+/**
+ * sim_vm_commit() - do several small writes, all of them or none
+ * @vm: address space
+ * @effects: the writes, in the order in which they are to be seen
+ * @n: their number
+ * @fault: filled when there is one
+ *
+ * That all can be reached is known before the first is done. Buffers and pages
+ * of the process stay mapped meanwhile. A userptr's page may still go in
+ * between, though the driver stops the queues that use it first: then some have
+ * been done, and @fault says that nothing can be done about it.
+ *
+ * Context: as sim_vm_read(). A write to a doorbell kicks it.
+ * Return: 0, or -EFAULT, also when an address is not aligned.
+ */
+int sim_vm_commit(struct sim_vm *vm, const struct sim_effect *effects, u32 n,
+		  struct sim_fault_info *fault)
+{
+	int ret = 0;
+	u32 i;
+
+	down_read(&vm->lock);
+	for (i = 0; i < n && !ret; i++) {
+		if (IS_ALIGNED(effects[i].va, effects[i].size))
+			ret = sim_vm_walk_locked(vm, effects[i].va,
+						 effects[i].size, true, NULL,
+						 NULL, fault);
+		else
+			ret = sim_fault(fault, effects[i].va, true, false);
+	}
+	for (i = 0; i < n && !ret; i++) {
+		ret = sim_effect_do(vm, &effects[i], fault);
+		if (ret)
+			fault->curable = false;
+	}
+	up_read(&vm->lock);
 	return ret;
 }
 

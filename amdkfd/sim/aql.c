@@ -9,6 +9,9 @@
  *
  * While a vendor packet's indirect buffer is run, regs->ib is set and the read
  * index stays at the packet: a reload goes on inside the buffer.
+ *
+ * A packet completes in one go (sim_commit()). A step that ends with SIM_FAULT
+ * has written nothing and may be repeated.
  */
 #include <linux/kernel.h>
 
@@ -76,57 +79,69 @@ enum sim_result sim_aql_peek(struct sim_exec *x)
 	return AQL_TYPE(header) == AQL_TYPE_INVALID ? SIM_IDLE : SIM_DONE;
 }
 
-static int aql_signal(struct sim_exec *x, u64 signal)
-{
-	struct kfd_gpu_queue *q = x->queue;
-	u64 now = sim_gpu_clock(), mailbox = 0, ts[2], old;
-	u32 event = 0;
-	int ret;
+/* What completing a packet writes. */
+struct aql_completion {
+	struct sim_effect effects[6];
+	u32 n;
+};
 
-	ts[0] = q->aql_start ?: now;
-	ts[1] = now;
-	ret = sim_write(x, signal + AMD_SIGNAL_START_TS, ts, sizeof(ts));
-	if (!ret)
-		ret = sim_read(x, signal + AMD_SIGNAL_MAILBOX, &mailbox,
-			       sizeof(mailbox));
-	if (!ret)
-		ret = sim_read(x, signal + AMD_SIGNAL_EVENT_ID, &event,
-			       sizeof(event));
-	if (ret)
-		return ret;
-	smp_mb(); /* release: all of the packet's writes before the signal */
-	ret = sim_vm_atomic_add64(x->vm, signal + AMD_SIGNAL_VALUE, -1, &old,
-				  &x->fault);
-	if (ret) {
-		x->fault_error = SIM_ERROR_DATA_FAULT;
-		return ret;
-	}
-	/* From here on the signal may be gone. */
-	if (!mailbox)
-		return 0;
-	ret = sim_write64(x, mailbox, event);
-	if (!ret)
-		sim_interrupt(x, KFD_IRQ_CP_EOP, event);
-	return ret;
+static void aql_effect(struct aql_completion *c, u64 va, u32 size, bool add,
+		       u64 value)
+{
+	c->effects[c->n++] = (struct sim_effect) {
+		.va = va,
+		.size = size,
+		.add = add,
+		.value = value,
+	};
 }
 
-/* Signal, give the slot back to the writer, go on. */
+static void aql_signal(struct sim_exec *x, struct aql_completion *c,
+		       u64 signal, u64 mailbox, u32 event)
+{
+	u64 now = sim_gpu_clock();
+
+	aql_effect(c, signal + AMD_SIGNAL_START_TS, 8, false,
+		   x->queue->aql_start ?: now);
+	aql_effect(c, signal + AMD_SIGNAL_END_TS, 8, false, now);
+	aql_effect(c, signal + AMD_SIGNAL_VALUE, 8, true, -1);
+	/* From here on the signal may be gone. */
+	if (mailbox)
+		aql_effect(c, mailbox & ~7ull, 8, false, event);
+}
+
+/*
+ * Give the slot back to the writer, signal, go on. All of it or nothing: once
+ * the writer may use the slot again, nothing is left to start over from.
+ */
 static enum sim_result aql_complete(struct sim_exec *x, u64 signal)
 {
-	static const u16 invalid = AQL_TYPE_INVALID;
+	struct aql_completion c = {};
 	struct sim_regs *r = x->regs;
+	u64 mailbox = 0;
+	u32 event = 0;
 
+	if (signal && (sim_read(x, signal + AMD_SIGNAL_MAILBOX, &mailbox,
+				sizeof(mailbox)) ||
+		       sim_read(x, signal + AMD_SIGNAL_EVENT_ID, &event,
+				sizeof(event))))
+		return SIM_FAULT;
 	/* Released before the completion: the signal tells that it may be. */
-	smp_mb();
-	if (sim_write(x, sim_aql_packet_va(r), &invalid, sizeof(invalid)))
+	aql_effect(&c, sim_aql_packet_va(r), 2, false, AQL_TYPE_INVALID);
+	if (signal) {
+		/* Whoever sees the signal sees the read index, too. */
+		aql_effect(&c, r->rptr_va & ~7ull, 8, false, r->rptr + 1);
+		aql_signal(x, &c, signal, mailbox, event);
+	}
+	if (sim_commit(x, c.effects, c.n))
 		return SIM_FAULT;
 	r->rptr++;
 	r->mid = 0;
-	if (signal) {
-		/* Whoever sees the signal sees the read index, too. */
-		if (sim_report_rptr(x) || aql_signal(x, signal))
-			return SIM_FAULT;
-	}
+	r->ib = false;
+	if (signal)
+		r->rptr_reported = r->rptr;
+	if (mailbox)
+		sim_interrupt(x, KFD_IRQ_CP_EOP, event);
 	x->queue->aql_start = 0;
 	return SIM_DONE;
 }
@@ -194,7 +209,6 @@ static enum sim_result aql_indirect(struct sim_exec *x)
 	if (sim_read(x, sim_aql_packet_va(x->regs) + AQL_COMPLETION_DWORD * 4,
 		     signal, sizeof(signal)))
 		return SIM_FAULT;
-	x->regs->ib = false;
 	return aql_complete(x, aql_u64(signal));
 }
 

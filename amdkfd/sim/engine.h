@@ -179,6 +179,7 @@ struct kfd_gpu_queue {
  * @cost: bytes moved in this turn, and SIM_PACKET_COST a packet
  * @fault: of the last failed access
  * @fault_error: SIM_ERROR_*_FAULT that goes with it
+ * @moved: bytes that the last write, copy or fill has done, also when it failed
  * @window_va: address of what @window holds
  * @window_dwords: how much of it, 0: nothing
  * @window: fetched ahead
@@ -193,6 +194,7 @@ struct sim_exec {
 	u32 cost;
 	struct sim_fault_info fault;
 	u32 fault_error;
+	u32 moved;
 	u64 window_va;
 	u32 window_dwords;
 	u32 window[SIM_WINDOW_DWORDS];
@@ -332,6 +334,7 @@ int sim_read(struct sim_exec *x, u64 va, void *dst, u32 bytes);
 int sim_write(struct sim_exec *x, u64 va, const void *src, u32 bytes);
 int sim_write32(struct sim_exec *x, u64 va, u32 value);
 int sim_write64(struct sim_exec *x, u64 va, u64 value);
+int sim_commit(struct sim_exec *x, const struct sim_effect *effects, u32 n);
 int sim_copy(struct sim_exec *x, u64 dst, u64 src, u32 bytes);
 int sim_fill(struct sim_exec *x, u64 va, u32 value, u32 size, u32 bytes);
 enum sim_result sim_atomic(struct sim_exec *x, u32 op, u64 va, u64 operand);

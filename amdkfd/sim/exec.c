@@ -22,6 +22,19 @@ static int sim_failed(struct sim_exec *x, int ret, u32 error)
 	return ret;
 }
 
+/*
+ * Note how far a copy or a fill got: what is done is not done again when the
+ * packet goes on after a retry fault.
+ */
+static int sim_moved(struct sim_exec *x, int ret, u64 dst, u64 src, u32 bytes)
+{
+	x->moved = bytes;
+	if (!ret)
+		return 0;
+	x->moved = x->fault.va - (x->fault.write ? dst : src);
+	return sim_failed(x, ret, SIM_ERROR_DATA_FAULT);
+}
+
 static void sim_written(struct sim_exec *x, u64 va, u32 bytes)
 {
 	if (x->window_dwords && va < x->window_va + x->window_dwords * 4ull &&
@@ -144,24 +157,23 @@ int sim_src_read(struct sim_exec *x, u32 ofs, u32 *dst, u32 dwords)
  * @dst: where to
  * @bytes: how many, a multiple of 4, at most SIM_CHUNK, within the packet
  *
- * Return: 0, or -EFAULT with @x->fault set.
+ * Return: 0, or -EFAULT with @x->fault set; @x->moved bytes have been copied.
  */
 int sim_src_copy(struct sim_exec *x, u32 ofs, u64 dst, u32 bytes)
 {
-	while (bytes) {
-		u32 run, n;
-		u64 va = sim_src_va(x, ofs, &run);
-		int ret;
+	u32 done = 0;
+	int ret = 0;
 
-		n = min_t(u64, run * 4ull, bytes);
-		ret = sim_copy(x, dst, va, n);
-		if (ret)
-			return ret;
-		dst += n;
-		ofs += n / 4;
-		bytes -= n;
+	while (done < bytes && !ret) {
+		u32 run, n;
+		u64 va = sim_src_va(x, ofs + done / 4, &run);
+
+		n = min_t(u64, run * 4ull, bytes - done);
+		ret = sim_copy(x, dst + done, va, n);
+		done += x->moved;
 	}
-	return 0;
+	x->moved = done;
+	return ret;
 }
 
 /**
@@ -186,13 +198,13 @@ int sim_read(struct sim_exec *x, u64 va, void *dst, u32 bytes)
  * @src: where from
  * @bytes: at most SIM_CHUNK
  *
- * Return: 0, or -EFAULT with @x->fault set.
+ * Return: 0, or -EFAULT with @x->fault set; @x->moved bytes are done.
  */
 int sim_write(struct sim_exec *x, u64 va, const void *src, u32 bytes)
 {
 	sim_written(x, va, bytes);
-	return sim_failed(x, sim_vm_write(x->vm, va, src, bytes, &x->fault),
-			  SIM_ERROR_DATA_FAULT);
+	return sim_moved(x, sim_vm_write(x->vm, va, src, bytes, &x->fault), va,
+			 0, bytes);
 }
 
 /**
@@ -224,20 +236,39 @@ int sim_write64(struct sim_exec *x, u64 va, u64 value)
 }
 
 /**
+ * sim_commit() - do several small writes, all of them or none
+ * @x: context
+ * @effects: the writes
+ * @n: their number
+ *
+ * Return: 0, or -EFAULT with @x->fault set and nothing done; see
+ * sim_vm_commit().
+ */
+int sim_commit(struct sim_exec *x, const struct sim_effect *effects, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		sim_written(x, effects[i].va, effects[i].size);
+	return sim_failed(x, sim_vm_commit(x->vm, effects, n, &x->fault),
+			  SIM_ERROR_DATA_FAULT);
+}
+
+/**
  * sim_copy() - copy memory
  * @x: context
  * @dst: GPU address
  * @src: GPU address
  * @bytes: at most SIM_CHUNK
  *
- * Return: 0, or -EFAULT with @x->fault set.
+ * Return: 0, or -EFAULT with @x->fault set; @x->moved bytes are done.
  */
 int sim_copy(struct sim_exec *x, u64 dst, u64 src, u32 bytes)
 {
 	sim_written(x, dst, bytes);
 	x->cost += bytes;
-	return sim_failed(x, sim_vm_copy(x->vm, dst, src, bytes, &x->fault),
-			  SIM_ERROR_DATA_FAULT);
+	return sim_moved(x, sim_vm_copy(x->vm, dst, src, bytes, &x->fault),
+			 dst, src, bytes);
 }
 
 /**
@@ -248,14 +279,14 @@ int sim_copy(struct sim_exec *x, u64 dst, u64 src, u32 bytes)
  * @size: its bytes: 1, 2 or 4
  * @bytes: at most SIM_CHUNK, a multiple of @size
  *
- * Return: 0, or -EFAULT with @x->fault set.
+ * Return: 0, or -EFAULT with @x->fault set; @x->moved bytes are done.
  */
 int sim_fill(struct sim_exec *x, u64 va, u32 value, u32 size, u32 bytes)
 {
 	sim_written(x, va, bytes);
 	x->cost += bytes;
-	return sim_failed(x, sim_vm_fill(x->vm, va, value, size, bytes,
-					 &x->fault), SIM_ERROR_DATA_FAULT);
+	return sim_moved(x, sim_vm_fill(x->vm, va, value, size, bytes,
+					&x->fault), va, 0, bytes);
 }
 
 /**

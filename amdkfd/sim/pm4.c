@@ -6,6 +6,10 @@
  * of a packet but DMA_DATA is done in one step. Waves do not exist here, so
  * cache flushes and waits for idle have nothing left to do when their turn
  * comes.
+ *
+ * A step that ends with SIM_FAULT may be repeated, and does nothing twice:
+ * regs->mid counts the bytes of WRITE_DATA and DMA_DATA that are done, the
+ * other packets write or add at most once, and an interrupt comes after that.
  */
 #include <linux/kernel.h>
 
@@ -29,7 +33,7 @@ static enum sim_result pm4_write_data(struct sim_exec *x, u32 dwords)
 	u32 sel = PM4_WRITE_DST_SEL(x->head[1]);
 	u64 va = pm4_u64(&x->head[2]) & ~3ull;
 	u32 n = dwords - PM4_WRITE_HEAD_DWORDS;
-	u32 value;
+	u32 value, done;
 	int ret;
 
 	if (dwords <= PM4_WRITE_HEAD_DWORDS)
@@ -45,11 +49,16 @@ static enum sim_result pm4_write_data(struct sim_exec *x, u32 dwords)
 			ret = sim_write32(x, va, value);
 		return pm4_result(ret);
 	}
+	done = min_t(u64, x->regs->mid / 4, n);
 	if (dwords <= SIM_HEAD_DWORDS)
-		return pm4_result(sim_write(x, va,
-					    &x->head[PM4_WRITE_HEAD_DWORDS],
-					    n * 4));
-	return pm4_result(sim_src_copy(x, PM4_WRITE_HEAD_DWORDS, va, n * 4));
+		ret = sim_write(x, va + done * 4,
+				&x->head[PM4_WRITE_HEAD_DWORDS + done],
+				(n - done) * 4);
+	else
+		ret = sim_src_copy(x, PM4_WRITE_HEAD_DWORDS + done,
+				   va + done * 4, (n - done) * 4);
+	x->regs->mid = done * 4 + x->moved;
+	return pm4_result(ret);
 }
 
 static enum sim_result pm4_wait_reg_mem(struct sim_exec *x, u32 dwords)
@@ -193,6 +202,8 @@ static enum sim_result pm4_dma_data(struct sim_exec *x, u32 dwords)
 		    PM4_DMA_DST_FIXED))
 		return SIM_BAD;
 	done = min_t(u64, r->mid, bytes);
+	if (src_sel == PM4_DMA_SRC_DATA)
+		done = round_down(done, 4);	/* the pattern's start */
 	chunk = min(bytes - done, SIM_CHUNK);
 	if (!chunk)
 		return SIM_DONE;
@@ -209,12 +220,10 @@ static enum sim_result pm4_dma_data(struct sim_exec *x, u32 dwords)
 	default:
 		return SIM_BAD;
 	}
+	r->mid = done + x->moved;
 	if (ret)
 		return SIM_FAULT;
-	if (done + chunk == bytes)
-		return SIM_DONE;
-	r->mid = done + chunk;
-	return SIM_MORE;
+	return r->mid == bytes ? SIM_DONE : SIM_MORE;
 }
 
 /**

@@ -4,8 +4,9 @@
  * job.
  *
  * One call of sim_sdma_step() runs one packet, or a chunk of SIM_CHUNK bytes of
- * a long one; regs->mid counts the bytes that are done meanwhile. Ranges that
- * overlap are copied from low to high addresses.
+ * a long one; regs->mid counts the bytes that are done meanwhile, to the byte
+ * where a fault stopped it, so that a step that ended with SIM_FAULT may be
+ * repeated. Ranges that overlap are copied from low to high addresses.
  */
 #include <linux/kernel.h>
 
@@ -24,15 +25,16 @@ static enum sim_result sdma_result(int ret)
 	return ret ? SIM_FAULT : SIM_DONE;
 }
 
-/* @chunk bytes are done at regs->mid of @total. */
-static enum sim_result sdma_progress(struct sim_exec *x, u64 chunk, u64 total)
+/* A chunk of @total bytes, @done of which came before it, ended with @ret. */
+static enum sim_result sdma_progress(struct sim_exec *x, int ret, u64 done,
+				     u64 total)
 {
 	struct sim_regs *r = x->regs;
 
-	if (r->mid + chunk >= total)
-		return SIM_DONE;
-	r->mid += chunk;
-	return SIM_MORE;
+	r->mid = done + x->moved;
+	if (ret)
+		return SIM_FAULT;
+	return r->mid >= total ? SIM_DONE : SIM_MORE;
 }
 
 /*
@@ -54,6 +56,35 @@ static u32 sdma_forgive(struct sim_exec *x, u64 src, u64 dst, u32 bytes)
 	return bytes;
 }
 
+/*
+ * Copy to two places. The first is a chunk ahead of the second: regs->mid has
+ * what the second has done in its low half, what the first has in the high one.
+ */
+static enum sim_result sdma_copy_broadcast(struct sim_exec *x, u64 src,
+					   u32 bytes)
+{
+	u64 dst = sdma_u64(&x->head[5]), dst2 = sdma_u64(&x->head[7]);
+	struct sim_regs *r = x->regs;
+	u32 ahead = min(upper_32_bits(r->mid), bytes);
+	u32 done = min(lower_32_bits(r->mid), ahead);
+	int ret = 0;
+
+	if (ahead == done && ahead < bytes) {
+		ret = sim_copy(x, dst + ahead, src + ahead,
+			       min(bytes - ahead, SIM_CHUNK));
+		ahead += x->moved;
+	}
+	if (!ret && ahead > done) {
+		ret = sim_copy(x, dst2 + done, src + done,
+			       min(ahead - done, SIM_CHUNK));
+		done += x->moved;
+	}
+	r->mid = (u64)ahead << 32 | done;
+	if (ret)
+		return SIM_FAULT;
+	return done == bytes ? SIM_DONE : SIM_MORE;
+}
+
 static enum sim_result sdma_copy_linear(struct sim_exec *x)
 {
 	const u32 *p = x->head;
@@ -62,14 +93,12 @@ static enum sim_result sdma_copy_linear(struct sim_exec *x)
 	u64 done = min_t(u64, x->regs->mid, bytes);
 	u32 chunk = min_t(u64, bytes - done, SIM_CHUNK);
 
+	if (p[0] & SDMA_COPY_BROADCAST)
+		return sdma_copy_broadcast(x, src, bytes);
 	if (!chunk)
 		return SIM_DONE;
-	if (sim_copy(x, dst + done, src + done, chunk))
-		return SIM_FAULT;
-	if (p[0] & SDMA_COPY_BROADCAST &&
-	    sim_copy(x, sdma_u64(&p[7]) + done, src + done, chunk))
-		return SIM_FAULT;
-	return sdma_progress(x, chunk, bytes);
+	return sdma_progress(x, sim_copy(x, dst + done, src + done, chunk),
+			     done, bytes);
 }
 
 /* Byte address of row @row of the box whose description starts at @p. */
@@ -91,22 +120,27 @@ static enum sim_result sdma_copy_subwin(struct sim_exec *x)
 	const u32 *p = x->head;
 	u32 shift = SDMA_SUBWIN_ELEMENT(p[0]);
 	u32 width = SDMA_SUBWIN_X(p[11]) + 1, height = SDMA_SUBWIN_Y(p[11]) + 1;
-	u32 left, depth = SDMA_SUBWIN_Z(p[12]) + 1;
-	u64 row, rows = (u64)height * depth, bytes = (u64)width << shift;
+	u32 left, depth = SDMA_SUBWIN_Z(p[12]) + 1, bytes, done;
+	u64 row, rows = (u64)height * depth;
+	int ret;
 
 	if (shift > SDMA_SUBWIN_ELEMENT_MAX)
 		return SIM_BAD;
-	row = div_u64(x->regs->mid, bytes);
+	bytes = width << shift;
+	/* A row may have been left in its middle. */
+	row = div_u64_rem(x->regs->mid, bytes, &done);
 	left = max_t(u32, SIM_CHUNK / bytes, 1);
 	left = min(left, SIM_CHUNK / SIM_PACKET_COST);
-	for (; row < rows && left; row++, left--)
-		if (sim_copy(x, sdma_subwin_row(&p[6], shift, row, height),
-			     sdma_subwin_row(&p[1], shift, row, height), bytes))
+	for (; row < rows && left; row++, left--, done = 0) {
+		ret = sim_copy(x, sdma_subwin_row(&p[6], shift, row, height) +
+				  done,
+			       sdma_subwin_row(&p[1], shift, row, height) +
+				  done, bytes - done);
+		x->regs->mid = row * bytes + done + x->moved;
+		if (ret)
 			return SIM_FAULT;
-	if (row >= rows)
-		return SIM_DONE;
-	x->regs->mid = row * bytes;
-	return SIM_MORE;
+	}
+	return row >= rows ? SIM_DONE : SIM_MORE;
 }
 
 static enum sim_result sdma_write(struct sim_exec *x)
@@ -122,10 +156,9 @@ static enum sim_result sdma_write(struct sim_exec *x)
 	}
 	done = min_t(u64, x->regs->mid & ~3ull, bytes);
 	chunk = min_t(u64, bytes - done, SIM_CHUNK);
-	if (chunk && sim_src_copy(x, SDMA_WRITE_HEAD_DWORDS + done / 4,
-				  dst + done, chunk))
-		return SIM_FAULT;
-	return sdma_progress(x, chunk, bytes);
+	return sdma_progress(x, sim_src_copy(x, SDMA_WRITE_HEAD_DWORDS +
+					     done / 4, dst + done, chunk),
+			     done, bytes);
 }
 
 static enum sim_result sdma_fill(struct sim_exec *x)
@@ -139,11 +172,10 @@ static enum sim_result sdma_fill(struct sim_exec *x)
 		return SIM_BAD;
 	/* Whole elements: the count's low bits do not matter. */
 	bytes = (SDMA_FILL_COUNT(p[4]) | (size - 1)) + 1;
-	done = min_t(u64, x->regs->mid & ~3ull, bytes);
+	done = min_t(u64, round_down(x->regs->mid, size), bytes);
 	chunk = min_t(u64, bytes - done, SIM_CHUNK);
-	if (chunk && sim_fill(x, dst + done, p[3], size, chunk))
-		return SIM_FAULT;
-	return sdma_progress(x, chunk, bytes);
+	return sdma_progress(x, sim_fill(x, dst + done, p[3], size, chunk),
+			     done, bytes);
 }
 
 /* Enters the buffer: the packet itself is done, so it advances by itself. */

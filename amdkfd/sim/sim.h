@@ -71,11 +71,14 @@ struct sim_gpu {
  * @va: GPU address of the first byte that could not be reached
  * @write: the access was a write
  * @not_present: nothing mapped or page absent; else read-only
+ * @curable: the driver may do something about it: a page is absent, or one of
+ *	the process itself is read-only for now
  */
 struct sim_fault_info {
 	u64 va;
 	bool write;
 	bool not_present;
+	bool curable;
 };
 
 /*
@@ -108,6 +111,27 @@ int sim_vm_atomic_add64(struct sim_vm *vm, u64 va, s64 add, u64 *old,
 			struct sim_fault_info *fault);
 int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
 			struct sim_fault_info *fault);
+
+/**
+ * struct sim_effect - a small write of sim_vm_commit()
+ * @va: GPU address, aligned to @size
+ * @size: 2, 4 or 8 bytes
+ * @add: add @value atomically (8 bytes); else store it
+ * @value: what
+ */
+struct sim_effect {
+	u64 va;
+	u32 size;
+	bool add;
+	u64 value;
+};
+
+/*
+ * Do @n writes in their order, each seen before the next; or none, with
+ * *@fault filled, so that they can be tried again.
+ */
+int sim_vm_commit(struct sim_vm *vm, const struct sim_effect *effects, u32 n,
+		  struct sim_fault_info *fault);
 
 /*
  * Whether the byte at @va has a present page. A hint: it may change as soon as
