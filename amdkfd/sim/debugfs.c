@@ -94,6 +94,8 @@ static const char *sim_queue_state(const struct kfd_gpu_queue *q)
 		return "hung";
 	if (q->running)
 		return "running";
+	if (q->retry.waiting)
+		return "faulting";
 	if (!q->work)
 		return "idle";
 	if (ktime_get_ns() < q->blocked_until)
@@ -110,12 +112,13 @@ static void sim_queue_show(struct seq_file *m, const struct kfd_gpu_queue *q)
 	};
 	const struct sim_regs *r = &q->regs;
 
-	seq_printf(m, "%s %s pasid=%u doorbell=0x%x state=%s slot=%u rptr=%llu wptr=%llu ib=%u/%u mid=%llu packets=%llu preemptions=%llu switches=%llu error=0x%x\n",
+	seq_printf(m, "%s %s pasid=%u doorbell=0x%x state=%s slot=%u rptr=%llu wptr=%llu ib=%u/%u mid=%llu packets=%llu preemptions=%llu switches=%llu retries=%llu fault=0x%llx error=0x%x\n",
 		   q->engine->name, types[q->desc.type], q->desc.pasid,
 		   q->desc.doorbell_offset, sim_queue_state(q), q->slot,
 		   r->rptr, r->wptr, r->ib ? r->ib_pos : 0,
 		   r->ib ? r->ib_size : 0, r->mid, q->packets, q->preemptions,
-		   q->switches, r->error);
+		   q->switches, q->retry.count,
+		   q->retry.waiting ? q->retry.va : 0, r->error);
 }
 
 static int sim_queues_show(struct seq_file *m, void *unused)

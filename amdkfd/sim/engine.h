@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The engines of a simulated GPU: what sched.c, queue.c, slot.c, exec.c, pm4.c,
- * sdma.c, aql.c, job.c, doorbell.c and debugfs.c share.
+ * The engines of a simulated GPU: what sched.c, queue.c, retry.c, slot.c,
+ * exec.c, pm4.c, sdma.c, aql.c, job.c, doorbell.c and debugfs.c share.
  *
  * An engine is one kthread that runs the queues loaded on it in turn. It owns
  * a queue's registers while queue->running is set; nobody else touches them
@@ -117,6 +117,20 @@ struct sim_regs {
 };
 
 /**
+ * struct sim_retry - a queue's retry fault, see retry.c
+ * @waiting: not to be run before the driver has replied
+ * @refused: the driver can't help: another fault at @va is an error
+ * @va: page of the last retry fault
+ * @count: retry faults so far
+ */
+struct sim_retry {
+	bool waiting;
+	bool refused;
+	u64 va;
+	u64 count;
+};
+
+/**
  * struct kfd_gpu_queue - the GPU's side of a queue
  * @node: link in engine->queues
  * @engine: whose
@@ -132,6 +146,7 @@ struct sim_regs {
  * @hung: makes no progress and does not stop (fault injection)
  * @lost: in a GPU reset, while it was running
  * @delayed: its next packet has had its delay (fault injection)
+ * @retry: what it waits for from the driver, see retry.c
  * @slot_since: when it got the slot, ns
  * @blocked_until: not to be tried before, ns
  * @backoff: last wait for a condition, ns
@@ -159,6 +174,7 @@ struct kfd_gpu_queue {
 	bool hung;
 	bool lost;
 	bool delayed;
+	struct sim_retry retry;
 	u64 slot_since;
 	u64 blocked_until;
 	u64 backoff;
@@ -318,6 +334,12 @@ void sim_exec_report_fault(struct sim_exec *x);
 /* queue.c */
 void sim_gpu_lose_queues(struct sim_gpu *gpu);
 int sim_gpu_set_hang(struct sim_gpu *gpu, int hang);
+
+/* retry.c */
+bool sim_retry_begin(struct kfd_gpu_queue *q,
+		     const struct sim_fault_info *fault);
+bool sim_retry_raise(struct sim_exec *x);
+bool sim_retry_answer(struct kfd_gpu_queue *q, u64 va, bool resolved);
 
 /* slot.c: registers and the MQD; the queue is not running, engine->lock held */
 void sim_slot_decode(struct kfd_gpu_queue *q);

@@ -394,6 +394,7 @@ const struct kfd_device_ops sim_kfd_ops = {
 	.svm_reserve = sim_op_svm_reserve,
 	.svm_map = sim_op_svm_map,
 	.svm_unmap = sim_op_svm_unmap,
+	.fault_reply = sim_fault_reply,
 	.vram_page_alloc = sim_op_vram_page_alloc,
 	.vram_page_free = sim_op_vram_page_free,
 	.vram_page_copy = sim_op_vram_page_copy,

@@ -68,6 +68,8 @@ int sim_queue_load(void *gpu, struct kfd_gpu_queue *q)
 		q->loaded = true;
 		q->stop = false;
 		q->lost = false;
+		q->retry.waiting = false;
+		q->retry.refused = false;
 		q->work = false;
 		q->peek = true;
 		q->backoff = 0;

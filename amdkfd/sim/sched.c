@@ -41,12 +41,14 @@ MODULE_PARM_DESC(sdma_slots, "hardware slots for queues per SDMA engine (1..64)"
  * @SIM_TURN_IDLE: the ring is empty
  * @SIM_TURN_BLOCKED: waits for memory
  * @SIM_TURN_DELAYED: waits for an injected delay
+ * @SIM_TURN_RETRY: waits for the driver's reply to a retry fault
  */
 enum sim_turn {
 	SIM_TURN_AGAIN,
 	SIM_TURN_IDLE,
 	SIM_TURN_BLOCKED,
 	SIM_TURN_DELAYED,
+	SIM_TURN_RETRY,
 };
 
 /**
@@ -179,6 +181,15 @@ static void sim_queue_halt(struct sim_exec *x, enum sim_result res)
 						   KFD_QUEUE_ERROR_BAD_PACKET);
 }
 
+/* An access has no translation: wait for one, or halt. */
+static enum sim_turn sim_queue_fault(struct sim_exec *x)
+{
+	if (sim_retry_raise(x))
+		return SIM_TURN_RETRY;
+	sim_queue_halt(x, SIM_FAULT);
+	return SIM_TURN_IDLE;
+}
+
 /* Fault injection: whether the next packet has to wait first. */
 static bool sim_queue_delay(struct kfd_gpu_queue *q)
 {
@@ -217,13 +228,13 @@ static enum sim_turn sim_queue_run(struct sim_exec *x)
 			break;
 		case SIM_BLOCKED:
 			return SIM_TURN_BLOCKED;
+		case SIM_FAULT:
+			return sim_queue_fault(x);
 		case SIM_IDLE:
 			/* Something may have come since the last look. */
 			wptr = x->regs->wptr;
-			if (sim_read_wptr(x)) {
-				sim_queue_halt(x, SIM_FAULT);
-				return SIM_TURN_IDLE;
-			}
+			if (sim_read_wptr(x))
+				return sim_queue_fault(x);
 			if (x->regs->wptr == wptr) {
 				q->delayed = false;
 				return SIM_TURN_IDLE;
@@ -251,13 +262,17 @@ static enum sim_turn sim_queue_turn(struct sim_engine *e,
 	if (peek) {
 		enum sim_result res = sim_queue_look(x);
 
-		if (res == SIM_FAULT)
-			sim_queue_halt(x, res);
+		/* A reload may have come between a packet and its report. */
+		if (res == SIM_FAULT || sim_report_rptr(x))
+			return sim_queue_fault(x);
 		return res == SIM_DONE ? SIM_TURN_AGAIN : SIM_TURN_IDLE;
 	}
 	turn = sim_queue_run(x);
-	if (!q->regs.error && sim_report_rptr(x))
-		sim_queue_halt(x, SIM_FAULT);
+	/* One fault at a time: while it waits, its next turn reports. */
+	if (!q->regs.error && sim_report_rptr(x) && turn != SIM_TURN_RETRY)
+		turn = sim_queue_fault(x);
+	if (turn != SIM_TURN_RETRY && x->cost)
+		q->retry.refused = false; /* the page came after all */
 	return turn;
 }
 
@@ -293,6 +308,7 @@ static void sim_queue_put(struct sim_engine *e, struct kfd_gpu_queue *q,
 		break;
 	case SIM_TURN_AGAIN:
 	case SIM_TURN_IDLE:
+	case SIM_TURN_RETRY:
 		break;
 	}
 	spin_unlock(&e->lock);
@@ -313,7 +329,8 @@ static void sim_queue_maybe_hang(struct kfd_gpu_queue *q)
 
 static bool sim_queue_can_run(const struct kfd_gpu_queue *q)
 {
-	return q->loaded && !q->stop && !q->hung && !q->regs.error;
+	return q->loaded && !q->stop && !q->hung && !q->regs.error &&
+	       !q->retry.waiting;
 }
 
 /*

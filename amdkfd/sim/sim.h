@@ -3,8 +3,8 @@
  * The simulated GPU: what its files share.
  *
  * Memory (bo.c, vram.c, vm.c, svm.c), the DRM node (drm.c, drm_*.c) and the
- * engines (sched.c, queue.c, pm4.c, sdma.c, aql.c, doorbell.c) meet here.
- * Engines reach memory by GPU virtual address through sim_vm_*() alone, so
+ * engines (sched.c, queue.c, retry.c, pm4.c, sdma.c, aql.c, doorbell.c) meet
+ * here. Engines reach memory by GPU virtual address through sim_vm_*() alone, so
  * that page tables, read-only mappings and absent pages are honoured in one
  * place.
  *
@@ -151,7 +151,7 @@ u32 sim_vm_pasid(struct sim_vm *vm);
 
 /*
  * Engines (sched.c). The kfd_device_ops for queues and doorbells are
- * implemented in queue.c and doorbell.c; kfd_ops.c puts them into the table.
+ * implemented in queue.c, retry.c and doorbell.c; kfd_ops.c puts them into the table.
  */
 int sim_engines_init(struct sim_gpu *gpu);
 void sim_engines_fini(struct sim_gpu *gpu);
@@ -162,6 +162,7 @@ int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
 int sim_queue_load(void *gpu, struct kfd_gpu_queue *queue);
 int sim_queue_preempt(void *gpu, struct kfd_gpu_queue *queue, u32 timeout_ms);
 void sim_queue_destroy(void *gpu, struct kfd_gpu_queue *queue);
+void sim_fault_reply(void *gpu, struct kfd_gpu_vm *vm, u64 va, bool resolved);
 int sim_doorbell_init(void *gpu, struct kfd_doorbell *db);
 void sim_doorbell_fini(void *gpu, struct kfd_doorbell *db);
 void sim_doorbell_fault(void *gpu, struct kfd_doorbell *db);

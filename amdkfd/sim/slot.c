@@ -228,7 +228,13 @@ void sim_slot_decode(struct kfd_gpu_queue *q)
 		sim_decode_sdma(q);
 	else
 		sim_decode_compute(q);
-	q->regs.rptr_reported = q->regs.rptr;
+	/*
+	 * What memory has of the read pointer: all, or the queue would not
+	 * have stopped. But it may have been taken off while it waited for
+	 * the page: then it is not known.
+	 */
+	q->regs.rptr_reported = q->desc.retry_faults ? ~q->regs.rptr :
+						       q->regs.rptr;
 }
 
 /**
@@ -265,7 +271,7 @@ static struct kfd_gpu_queue *sim_slot_victim(struct sim_engine *e, u64 now)
 			continue;
 		if (!q->work || q->regs.error)
 			return q;
-		if (now < q->blocked_until ||
+		if (now < q->blocked_until || q->retry.waiting ||
 		    now - q->slot_since >= SIM_QUANTUM_NS)
 			found = q;
 	}

@@ -232,7 +232,10 @@ struct kfd_gpu_bo_info {
  * @fault_reply: the retry faults of @vm on the page at @va (page-aligned;
  *	~0: on any page) have been served: who waits for it tries again. With
  *	@resolved false an access that still has no translation is then an
- *	error like any other. Does not wait for the engine's thread.
+ *	error like any other. Every retry fault gets at least one reply that
+ *	is sent after it was raised, be it from within kfd_gpu_vm_fault(),
+ *	unless its queue is preempted or destroyed first: loaded again, the
+ *	queue tries and raises it again. Does not wait for the engine's thread.
  * @vram_page_alloc: allocate @npages pages of VRAM, zeroed, counted like a
  *	buffer's. What the pages are is the provider's; the driver hands them
  *	to @svm_map, @vram_page_copy and @vram_page_free. ENOMEM.
@@ -365,7 +368,9 @@ struct kfd_irq_entry {
  * @va: GPU address, page-aligned
  * @write: it was a write
  * @not_present: no mapping there (else: the mapping forbids the access)
- * @retry: the queue waits for kfd_device_ops.fault_reply; else it has halted
+ * @retry: the queue waits for kfd_device_ops.fault_reply; else it has halted.
+ *	Also for a write to a page of @svm_map that is not writable, with
+ *	@not_present false; never for what @bo_map made read-only.
  */
 struct kfd_gpu_fault {
 	u32 pasid;
