@@ -35,6 +35,9 @@
 				 KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL | \
 				 KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP)
 
+#define IMAGE_SVM_FLAGS		0x7fu	/* all that there are */
+#define IMAGE_SVM_MAX_GRANULARITY	63
+
 /**
  * struct parse - state of a validation under way
  * @image: what is being filled
@@ -42,6 +45,7 @@
  * @rec: record being looked at
  * @gpu_ids: user_gpu_ids of the DEVICE records so far
  * @has_vm: whether they have a VM
+ * @svm_next: end of the SVM record before
  * @mqd_left: bytes that the MQD record of the last queue must have; 0: seen
  * @ctl_left: likewise, control stack
  * @cu_left: likewise, CU mask
@@ -52,6 +56,7 @@ struct parse {
 	struct kfd_record rec;
 	__u32 gpu_ids[KFD_IMAGE_MAX_GPUS];
 	__u32 has_vm[KFD_IMAGE_MAX_GPUS];
+	__u64 svm_next;
 	__u64 mqd_left;
 	__u64 ctl_left;
 	__u64 cu_left;
@@ -257,19 +262,25 @@ bool kfd_image_find(const struct kfd_image *image, enum kfd_record_type type,
 	return false;
 }
 
-static int parse_read(struct parse *s, void *dst, __u64 size)
+static int parse_read_from(struct parse *s, void *dst, __u64 size,
+			   __u64 min_size)
 {
-	int ret = kfd_record_read(&s->rec, dst, size, size);
+	int ret = kfd_record_read(&s->rec, dst, size, min_size);
 
 	if (ret)
 		parse_fault(s, 0, ret == -E2BIG ? "unknown fields" : "length");
 	return ret;
 }
 
+static int parse_read(struct parse *s, void *dst, __u64 size)
+{
+	return parse_read_from(s, dst, size, size);
+}
+
 static int parse_process(struct parse *s)
 {
 	struct kfd_record_process *p = &s->image->process;
-	int ret = parse_read(s, p, sizeof(*p));
+	int ret = parse_read_from(s, p, sizeof(*p), KFD_RECORD_PROCESS_MIN);
 
 	if (ret)
 		return ret;
@@ -291,6 +302,10 @@ static int parse_process(struct parse *s)
 		return fault_at(s, struct kfd_record_process, event_page_handle);
 	if (p->next_event_id)
 		return fault_at(s, struct kfd_record_process, next_event_id);
+	if (p->num_svm > KFD_IMAGE_MAX_SVM)
+		return fault_at(s, struct kfd_record_process, num_svm);
+	if (p->reserved2)
+		return fault_at(s, struct kfd_record_process, reserved2);
 	return 0;
 }
 
@@ -395,6 +410,64 @@ static int parse_bo(struct parse *s)
 	if (bo.reserved)
 		return fault_at(s, struct kfd_record_bo, reserved);
 	return parse_bo_mapped(s, &bo);
+}
+
+static bool svm_location_ok(const struct parse *s, __u32 loc)
+{
+	return loc == KFD_IOCTL_SVM_LOCATION_SYSMEM ||
+	       loc == KFD_IOCTL_SVM_LOCATION_UNDEFINED || gpu_has_vm(s, loc);
+}
+
+static int parse_svm_access(struct parse *s, const struct kfd_record_svm *svm)
+{
+	__u32 i, j;
+
+	if (svm->num_access > s->image->count[KFD_RECORD_DEVICE])
+		return fault_at(s, struct kfd_record_svm, num_access);
+	for (i = 0; i < KFD_IMAGE_MAX_GPUS; i++) {
+		if (i >= svm->num_access) {
+			if (svm->gpu_id[i])
+				return fault_at(s, struct kfd_record_svm, gpu_id);
+			if (svm->access[i])
+				return fault_at(s, struct kfd_record_svm, access);
+			continue;
+		}
+		/* With XNACK, GPUs without a VM have access by default too. */
+		if (find_gpu(s, svm->gpu_id[i]) < 0)
+			return fault_at(s, struct kfd_record_svm, gpu_id);
+		if (svm->access[i] != KFD_RECORD_SVM_ACCESS &&
+		    svm->access[i] != KFD_RECORD_SVM_IN_PLACE)
+			return fault_at(s, struct kfd_record_svm, access);
+		for (j = 0; j < i; j++)
+			if (svm->gpu_id[j] == svm->gpu_id[i])
+				return fault_at(s, struct kfd_record_svm, gpu_id);
+	}
+	return 0;
+}
+
+static int parse_svm(struct parse *s)
+{
+	struct kfd_record_svm svm;
+	int ret = parse_read(s, &svm, sizeof(svm));
+
+	if (ret)
+		return ret;
+	if (svm.start % IMAGE_PAGE || svm.start < s->svm_next)
+		return fault_at(s, struct kfd_record_svm, start);
+	if (svm.size % IMAGE_PAGE || !in_aperture(svm.start, svm.size))
+		return fault_at(s, struct kfd_record_svm, size);
+	if (svm.flags & ~IMAGE_SVM_FLAGS)
+		return fault_at(s, struct kfd_record_svm, flags);
+	if (svm.granularity > IMAGE_SVM_MAX_GRANULARITY)
+		return fault_at(s, struct kfd_record_svm, granularity);
+	if (!svm_location_ok(s, svm.preferred_loc))
+		return fault_at(s, struct kfd_record_svm, preferred_loc);
+	if (!svm_location_ok(s, svm.prefetch_loc))
+		return fault_at(s, struct kfd_record_svm, prefetch_loc);
+	if (svm.reserved)
+		return fault_at(s, struct kfd_record_svm, reserved);
+	s->svm_next = svm.start + svm.size;
+	return parse_svm_access(s, &svm);
 }
 
 static int parse_event(struct parse *s)
@@ -544,6 +617,8 @@ static int parse_record(struct parse *s)
 		return parse_device(s);
 	case KFD_RECORD_BO:
 		return parse_bo(s);
+	case KFD_RECORD_SVM:
+		return parse_svm(s);
 	case KFD_RECORD_EVENT:
 		return parse_event(s);
 	case KFD_RECORD_QUEUE:
@@ -563,7 +638,20 @@ static int parse_record(struct parse *s)
 /* Position of a type in the order of records; queue parts go with QUEUE. */
 static __u32 record_rank(__u32 type)
 {
-	return type < KFD_RECORD_QUEUE ? type : (__u32)KFD_RECORD_QUEUE;
+	switch (type) {
+	case KFD_RECORD_PROCESS:
+		return 1;
+	case KFD_RECORD_DEVICE:
+		return 2;
+	case KFD_RECORD_BO:
+		return 3;
+	case KFD_RECORD_SVM:
+		return 4;
+	case KFD_RECORD_EVENT:
+		return 5;
+	default:
+		return 6;
+	}
 }
 
 /* One more of its type: in order, and not more than the process record says. */
@@ -579,6 +667,7 @@ static int parse_count(struct parse *s, __u32 *rank)
 	*rank = record_rank(type);
 	if ((type == KFD_RECORD_DEVICE && count[type] >= p->num_devices) ||
 	    (type == KFD_RECORD_BO && count[type] >= p->num_bos) ||
+	    (type == KFD_RECORD_SVM && count[type] >= p->num_svm) ||
 	    (type == KFD_RECORD_EVENT && count[type] >= p->num_events) ||
 	    (type == KFD_RECORD_QUEUE && count[type] >= p->num_queues))
 		return parse_fault(s, 0, "more records than the process has");
@@ -674,6 +763,7 @@ int kfd_image_parse(struct kfd_image *image, const void *buf, __u64 len,
 	if (image->count[KFD_RECORD_PROCESS] != 1 ||
 	    image->count[KFD_RECORD_DEVICE] != p->num_devices ||
 	    image->count[KFD_RECORD_BO] != p->num_bos ||
+	    image->count[KFD_RECORD_SVM] != p->num_svm ||
 	    image->count[KFD_RECORD_EVENT] != p->num_events ||
 	    image->count[KFD_RECORD_QUEUE] != p->num_queues)
 		return parse_fault(&s, 0, "fewer records than the process has");

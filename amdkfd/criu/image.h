@@ -17,7 +17,7 @@
  * code with neither kernel state nor allocation and builds in user space as
  * well, where it is tested and fuzzed.
  *
- * Order: PROCESS, DEVICE*, BO*, EVENT*, then for each queue QUEUE, MQD,
+ * Order: PROCESS, DEVICE*, BO*, SVM*, EVENT*, then for each queue QUEUE, MQD,
  * [CTL_STACK], [CU_MASK].
  */
 #ifndef AMDKFD_CRIU_IMAGE_H
@@ -34,6 +34,7 @@
 #define KFD_IMAGE_MAX_GPUS	8
 /* Bounds of an image; RESTORE refuses more with EINVAL before it allocates. */
 #define KFD_IMAGE_MAX_BOS	0x100000u
+#define KFD_IMAGE_MAX_SVM	0x100000u
 #define KFD_IMAGE_MAX_EVENTS	4096
 #define KFD_IMAGE_MAX_QUEUES	1024
 #define KFD_IMAGE_MAX_BYTES	0x20000000u
@@ -51,6 +52,7 @@
  * @KFD_RECORD_MQD: the MQD of the queue before it, exactly its mqd_size
  * @KFD_RECORD_CTL_STACK: its control stack, exactly its ctl_stack_size
  * @KFD_RECORD_CU_MASK: its CU mask, exactly its cu_mask_size
+ * @KFD_RECORD_SVM: struct kfd_record_svm, in order of address
  * @KFD_NUM_RECORD_TYPES: one more than the last
  */
 enum kfd_record_type {
@@ -63,6 +65,7 @@ enum kfd_record_type {
 	KFD_RECORD_MQD,
 	KFD_RECORD_CTL_STACK,
 	KFD_RECORD_CU_MASK,
+	KFD_RECORD_SVM,
 	KFD_NUM_RECORD_TYPES,
 };
 
@@ -107,6 +110,8 @@ struct kfd_record_header {
  * @event_page_handle: BO handle of the event page; 0: none or the kernel's
  * @event_page_user: 1: the event page is the kernel's own (mmap type 2)
  * @next_event_id: reserved, zero
+ * @num_svm: SVM records; the first versions of this struct end before it
+ * @reserved2: zero
  */
 struct kfd_record_process {
 	__u32 num_devices;
@@ -118,7 +123,12 @@ struct kfd_record_process {
 	__u64 event_page_handle;
 	__u32 event_page_user;
 	__u32 next_event_id;
+	__u32 num_svm;
+	__u32 reserved2;
 };
+
+/* Bytes of struct kfd_record_process in images without SVM records. */
+#define KFD_RECORD_PROCESS_MIN	40
 
 /**
  * struct kfd_record_device - what the process had on one GPU
@@ -170,6 +180,37 @@ struct kfd_record_bo {
 	__u32 num_mapped;
 	__u32 reserved;
 	__u32 mapped[KFD_IMAGE_MAX_GPUS];
+};
+
+/* struct kfd_record_svm.access */
+#define KFD_RECORD_SVM_ACCESS	1
+#define KFD_RECORD_SVM_IN_PLACE	2
+
+/**
+ * struct kfd_record_svm - a range of shared virtual memory
+ * @start: address, page-aligned, in the GPUVM aperture, behind the range
+ *	before it
+ * @size: bytes, page-aligned, nonzero
+ * @flags: KFD_IOCTL_SVM_FLAG_*
+ * @granularity: 0..63
+ * @preferred_loc: user_gpu_id or KFD_IOCTL_SVM_LOCATION_*
+ * @prefetch_loc: likewise
+ * @num_access: valid entries of @gpu_id and @access
+ * @reserved: zero
+ * @gpu_id: user_gpu_ids of the GPUs that may reach it, each once
+ * @access: KFD_RECORD_SVM_*: how
+ */
+struct kfd_record_svm {
+	__u64 start;
+	__u64 size;
+	__u32 flags;
+	__u32 granularity;
+	__u32 preferred_loc;
+	__u32 prefetch_loc;
+	__u32 num_access;
+	__u32 reserved;
+	__u32 gpu_id[KFD_IMAGE_MAX_GPUS];
+	__u32 access[KFD_IMAGE_MAX_GPUS];
 };
 
 /**

@@ -320,7 +320,7 @@ static void test_records(char *buf)
 	rec->type = KFD_RECORD_PROCESS;
 	rec->length = ~0ULL;
 	expect("endless record", buf, len, EINVAL, "length of a record");
-	rec->length = sizeof(s.process) - 4;
+	rec->length = KFD_RECORD_PROCESS_MIN - 4;
 	expect("short record", buf, len, EINVAL, NULL);
 
 	memset(buf, 0, IMAGE_ROOM);
