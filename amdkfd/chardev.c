@@ -35,6 +35,7 @@
 #include "memory/memory.h"
 #include "mmap_offset.h"
 #include "queue/queue.h"
+#include "svm/svm.h"
 
 #define KFD_NAME	"kfd"
 
@@ -42,12 +43,15 @@
 #define KFD_IOCTL_COPY_ON_ERROR		BIT(0)
 /* Checkpoint and restore: for the tracer too, and only with capability. */
 #define KFD_IOCTL_CRIU			BIT(1)
+/* An array follows the struct: as long as the request number says. */
+#define KFD_IOCTL_VARIABLE		BIT(2)
 
 /**
  * struct kfd_ioctl_desc - one entry of the ioctl table
  * @cmd: request number, which says size and direction; 0: no such ioctl
  * @min_size: bytes up to the end of the last mandatory field
  * @flags: KFD_IOCTL_*
+ * @check: (VARIABLE) whether the arguments are as long as they say
  * @func: handler; NULL: the interface has it, this driver does not
  * @undo: takes back what @func made, which its caller will never hear of; gets
  *	the arguments as @func found and as it left them; NULL: it makes nothing
@@ -56,6 +60,7 @@ struct kfd_ioctl_desc {
 	unsigned int cmd;
 	unsigned int min_size;
 	unsigned int flags;
+	int (*check)(const void *data, unsigned int size);
 	kfd_ioctl_fn func;
 	void (*undo)(struct file *filp, struct kfd_process *p,
 		     const void *before, const void *made);
@@ -175,7 +180,13 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 			0, kfd_undo_import_dmabuf),
 	KFD_IOCTL_UNSUPPORTED(ALLOC_QUEUE_GWS),
 	KFD_IOCTL_UNSUPPORTED(SMI_EVENTS),
-	KFD_IOCTL_UNSUPPORTED(SVM),
+	[_IOC_NR(AMDKFD_IOC_SVM)] = {
+		.cmd = AMDKFD_IOC_SVM,
+		.min_size = sizeof(struct kfd_ioctl_svm_args),
+		.flags = KFD_IOCTL_VARIABLE,
+		.check = kfd_svm_ioctl_check,
+		.func = kfd_ioctl_svm,
+	},
 	KFD_IOCTL(SET_XNACK_MODE, set_xnack_mode, set_xnack_mode,
 		  xnack_enabled, 0),
 	KFD_IOCTL_MAKES(CRIU_OP, criu_op, criu, op, KFD_IOCTL_CRIU,
@@ -234,10 +245,19 @@ static const struct kfd_ioctl_desc *kfd_ioctl_find(unsigned int cmd)
 	return &kfd_ioctls[nr];
 }
 
+/* Bytes of the arguments as a handler gets them. */
+static unsigned int kfd_ioctl_size(const struct kfd_ioctl_desc *desc,
+				   unsigned int usize)
+{
+	unsigned int ksize = _IOC_SIZE(desc->cmd);
+
+	return desc->flags & KFD_IOCTL_VARIABLE ? max(ksize, usize) : ksize;
+}
+
 static int kfd_ioctl_copy_in(const struct kfd_ioctl_desc *desc,
 			     unsigned int usize, void __user *uarg, void *data)
 {
-	unsigned int ksize = _IOC_SIZE(desc->cmd);
+	unsigned int ksize = kfd_ioctl_size(desc, usize);
 	unsigned int size = min(usize, ksize);
 	int ret;
 
@@ -260,7 +280,7 @@ static int kfd_ioctl_copy_in(const struct kfd_ioctl_desc *desc,
 	 */
 	if (_IOC_DIR(desc->cmd) & _IOC_READ && copy_to_user(uarg, data, size))
 		return -EFAULT;
-	return 0;
+	return desc->check ? desc->check(data, ksize) : 0;
 }
 
 /* @before: room for another copy of the arguments */
@@ -268,7 +288,7 @@ static int kfd_ioctl_run(struct file *filp, const struct kfd_ioctl_desc *desc,
 			 unsigned int usize, void __user *uarg, void *data,
 			 void *before)
 {
-	unsigned int ksize = _IOC_SIZE(desc->cmd);
+	unsigned int ksize = kfd_ioctl_size(desc, usize);
 	int ret, err;
 
 	ret = kfd_ioctl_copy_in(desc, usize, uarg, data);
@@ -313,7 +333,7 @@ static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	if (READ_ONCE(p->dead))
 		return -EBADF;
 
-	size = _IOC_SIZE(desc->cmd);
+	size = kfd_ioctl_size(desc, usize);
 	if (2 * size > sizeof(stack)) {
 		data = kmalloc(2 * size, GFP_KERNEL);
 		if (!data)

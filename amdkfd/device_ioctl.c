@@ -13,6 +13,7 @@
 
 #include "device_ioctl.h"
 #include "queue/queue.h"
+#include "svm/svm.h"
 
 /*
  * Windows of gfx9 on local data share and private memory: chosen by the upper
@@ -301,8 +302,7 @@ int kfd_ioctl_set_trap_handler(struct file *filp, struct kfd_process *p,
  * @p: process
  * @data: struct kfd_ioctl_set_xnack_mode_args
  *
- * Faults that are repaired and repeated need support that no GPU of this
- * driver has yet: off is the only mode.
+ * Whether a GPU that misses a page of shared virtual memory waits for it.
  *
  * Context: sleeps; takes process->lock.
  * Return: 0; -EBUSY: there are queues; -EPERM: a GPU cannot do it; -EBADF: the
@@ -321,10 +321,8 @@ int kfd_ioctl_set_xnack_mode(struct file *filp, struct kfd_process *p,
 		args->xnack_enabled = p->xnack_enabled;
 	else if (kfd_queue_count(p))
 		ret = -EBUSY;
-	else if (args->xnack_enabled)
-		ret = -EPERM;
 	else
-		p->xnack_enabled = false;
+		ret = kfd_svm_set_xnack(p, args->xnack_enabled);
 	kfd_process_unlock(p);
 	return ret;
 }

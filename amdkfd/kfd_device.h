@@ -5,6 +5,7 @@
 #ifndef AMDKFD_KFD_DEVICE_H
 #define AMDKFD_KFD_DEVICE_H
 
+#include <linux/bits.h>
 #include <linux/completion.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -14,6 +15,8 @@
 
 /* GPUs per system; sysfs and the image are bounded by it as well. */
 #define KFD_MAX_GPUS		8
+/* Capability bit of the topology: shared virtual memory, with retry faults */
+#define KFD_CAP_SVM		BIT(27)
 /* SDMA engines per GPU */
 #define KFD_MAX_SDMA_ENGINES	8
 

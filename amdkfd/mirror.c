@@ -524,7 +524,7 @@ int kfd_mirror_watch(struct kfd_mirror *m)
 
 /**
  * kfd_mirror_remove() - take all pages away and watch no more
- * @m: a mirror that no GPU needs, or that has been retired; watched or not
+ * @m: a mirror, watched or not
  *
  * The pages of a retired mirror are its successor's and stay.
  *
@@ -534,9 +534,10 @@ void kfd_mirror_remove(struct kfd_mirror *m)
 {
 	struct kfd_mirrors *mirrors = m->mirrors;
 
-	lockdep_assert_held(&mirrors->validate_lock);
+	/* one that has never been looked at may not even be initialised */
 	if (!m->watched)
 		return;
+	lockdep_assert_held(&mirrors->validate_lock);
 	mutex_lock(&mirrors->notifier_lock);
 	list_del_init(&m->invalid_node);
 	if (!m->retired)

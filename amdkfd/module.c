@@ -22,6 +22,7 @@
 #include "memory/memory.h"
 #include "process.h"
 #include "queue/queue.h"
+#include "svm/svm.h"
 #include "topology.h"
 
 /* --- upward calls of GPUs -------------------------------------------------- */
@@ -34,6 +35,15 @@ static void kfd_sink_interrupt(struct kfd_process *p, struct kfd_device *dev,
 				       true);
 	else
 		kfd_event_interrupt(p, dev, irq);
+}
+
+static void kfd_sink_vm_fault(struct kfd_process *p, struct kfd_device *dev,
+			      const struct kfd_gpu_fault *fault)
+{
+	if (fault->retry)
+		kfd_svm_gpu_fault(p, dev, fault);
+	else
+		kfd_event_vm_fault(p, dev, fault);
 }
 
 static void kfd_sink_queue_error(struct kfd_process *p, struct kfd_device *dev,
@@ -54,7 +64,7 @@ static void kfd_sink_reset(struct kfd_process *p, struct kfd_device *dev,
 
 static const struct kfd_gpu_sink kfd_sink = {
 	.interrupt = kfd_sink_interrupt,
-	.vm_fault = kfd_event_vm_fault,
+	.vm_fault = kfd_sink_vm_fault,
 	.queue_error = kfd_sink_queue_error,
 	.reset = kfd_sink_reset,
 };
@@ -81,6 +91,9 @@ static bool kfd_class_exists(void)
 
 static void kfd_connect(void)
 {
+	kfd_process_register_component(KFD_COMPONENT_SVM,
+				       &kfd_svm_component_ops);
+	kfd_process_register_svm_ops(&kfd_svm_ops);
 	kfd_process_register_component(KFD_COMPONENT_EVENT,
 				       &kfd_event_component_ops);
 	kfd_process_register_component(KFD_COMPONENT_QUEUE,

@@ -49,6 +49,7 @@ static struct workqueue_struct *kfd_process_wq;
 static const struct kfd_component_ops *kfd_components[KFD_NUM_COMPONENTS];
 static const struct kfd_queue_sched_ops *kfd_sched_ops;
 static const struct kfd_bo_vmap_ops *kfd_bo_ops;
+static const struct kfd_svm_ops *kfd_svm_ops;
 
 /* --- registration of floor 3 --------------------------------------------- */
 
@@ -85,6 +86,17 @@ void kfd_process_register_sched(const struct kfd_queue_sched_ops *ops)
 void kfd_process_register_bo_ops(const struct kfd_bo_vmap_ops *ops)
 {
 	kfd_bo_ops = ops;
+}
+
+/**
+ * kfd_process_register_svm_ops() - what svm/ does for its siblings
+ * @ops: static table
+ *
+ * Context: module init.
+ */
+void kfd_process_register_svm_ops(const struct kfd_svm_ops *ops)
+{
+	kfd_svm_ops = ops;
 }
 
 /* --- locking and references ---------------------------------------------- */
@@ -453,6 +465,67 @@ void kfd_process_bo_vunmap(struct kfd_process *p, void *cookie)
 {
 	lockdep_assert_held(&p->lock);
 	kfd_bo_ops->vunmap(p, cookie);
+}
+
+/**
+ * kfd_process_svm_overlaps() - whether addresses are shared virtual memory
+ * @p: the process, p->lock held
+ * @start: first byte
+ * @size: bytes
+ *
+ * Context: sleeps; process->lock held.
+ * Return: true when some are.
+ */
+bool kfd_process_svm_overlaps(struct kfd_process *p, u64 start, u64 size)
+{
+	lockdep_assert_held(&p->lock);
+	return kfd_svm_ops->overlaps(p, start, size);
+}
+
+/**
+ * kfd_process_hold() - keep memory reachable for a queue
+ * @pdd: the GPU of the queue
+ * @start: first byte
+ * @size: bytes
+ * @write: the GPU writes to it
+ * @hold: filled; zeroed on error
+ *
+ * Context: sleeps; process->lock held.
+ * Return: 0; -EINVAL: not all of it is mapped on that GPU by one buffer or
+ * shared with it, or only for reading and @write; -ENOMEM.
+ */
+int kfd_process_hold(struct kfd_process_device *pdd, u64 start, u64 size,
+		     bool write, struct kfd_hold *hold)
+{
+	void *svm;
+
+	lockdep_assert_held(&pdd->process->lock);
+	*hold = (struct kfd_hold) {
+		.range = kfd_vm_range_get(&pdd->vm, start, size, write),
+	};
+	if (hold->range)
+		return 0;
+	svm = kfd_svm_ops->hold(pdd, start, size, write);
+	if (IS_ERR(svm))
+		return PTR_ERR(svm);
+	hold->svm = svm;
+	return 0;
+}
+
+/**
+ * kfd_process_release() - undo kfd_process_hold()
+ * @pdd: the GPU
+ * @hold: what is held, may be nothing; zeroed
+ *
+ * Context: sleeps; process->lock held.
+ */
+void kfd_process_release(struct kfd_process_device *pdd, struct kfd_hold *hold)
+{
+	lockdep_assert_held(&pdd->process->lock);
+	kfd_vm_range_put(&pdd->vm, hold->range);
+	if (hold->svm)
+		kfd_svm_ops->release(pdd, hold->svm);
+	*hold = (struct kfd_hold) {};
 }
 
 /* --- the end --------------------------------------------------------------- */

@@ -45,6 +45,7 @@ struct kfd_process_device;
 /**
  * enum kfd_component - the kinds of state that floor 3 keeps per process
  * @KFD_COMPONENT_MEMORY: buffers and userptrs
+ * @KFD_COMPONENT_SVM: shared virtual memory
  * @KFD_COMPONENT_EVENT: events and the event page
  * @KFD_COMPONENT_QUEUE: queues
  * @KFD_NUM_COMPONENTS: their number
@@ -53,6 +54,7 @@ struct kfd_process_device;
  */
 enum kfd_component {
 	KFD_COMPONENT_MEMORY,
+	KFD_COMPONENT_SVM,
 	KFD_COMPONENT_EVENT,
 	KFD_COMPONENT_QUEUE,
 	KFD_NUM_COMPONENTS,
@@ -330,6 +332,47 @@ void kfd_process_register_bo_ops(const struct kfd_bo_vmap_ops *ops);
 int kfd_process_bo_vmap(struct kfd_process *p, u64 handle, u64 min_size,
 			void **vaddr, void **cookie);
 void kfd_process_bo_vunmap(struct kfd_process *p, void *cookie);
+
+/**
+ * struct kfd_svm_ops - what svm/ does for its siblings
+ * @overlaps: as kfd_process_svm_overlaps()
+ * @hold: make sure that a queue on that GPU keeps shared virtual memory; NULL
+ *	never; ERR_PTR: -EINVAL: not all of it is shared with the GPU, or only
+ *	for reading and @write; -ENOMEM
+ * @release: undo @hold
+ *
+ * Called with p->lock held; sleep.
+ */
+struct kfd_svm_ops {
+	bool (*overlaps)(struct kfd_process *p, u64 start, u64 size);
+	void *(*hold)(struct kfd_process_device *pdd, u64 start, u64 size,
+		      bool write);
+	void (*release)(struct kfd_process_device *pdd, void *hold);
+};
+
+void kfd_process_register_svm_ops(const struct kfd_svm_ops *ops);
+
+/* Whether any address of [start, start + size) is shared virtual memory. */
+bool kfd_process_svm_overlaps(struct kfd_process *p, u64 start, u64 size);
+
+/**
+ * struct kfd_hold - memory that a queue can't do without
+ * @range: the mapped buffer that it lies in, or NULL
+ * @svm: svm/'s, or NULL
+ */
+struct kfd_hold {
+	struct kfd_vm_range *range;
+	void *svm;
+};
+
+/*
+ * Keep memory reachable for a queue on a GPU, be it a buffer's or shared
+ * virtual memory. 0; EINVAL: it is not mapped as a whole, or only for reading
+ * and @write; ENOMEM.
+ */
+int kfd_process_hold(struct kfd_process_device *pdd, u64 start, u64 size,
+		     bool write, struct kfd_hold *hold);
+void kfd_process_release(struct kfd_process_device *pdd, struct kfd_hold *hold);
 
 /* The state of one component. */
 #define kfd_state(obj, component)	((obj)->state[component])

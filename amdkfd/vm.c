@@ -147,6 +147,25 @@ void kfd_vm_range_put(struct kfd_vm *vm, struct kfd_vm_range *range)
 }
 
 /**
+ * kfd_vm_overlaps() - whether anything is mapped in a range
+ * @vm: the address space
+ * @start: first byte
+ * @size: bytes
+ *
+ * Context: sleeps; takes vm->lock.
+ * Return: true when some byte is; addresses outside the aperture never are.
+ */
+bool kfd_vm_overlaps(struct kfd_vm *vm, u64 start, u64 size)
+{
+	bool found;
+
+	mutex_lock(&vm->lock);
+	found = kfd_vm_tree_iter_first(&vm->ranges, start, start + size - 1);
+	mutex_unlock(&vm->lock);
+	return found;
+}
+
+/**
  * kfd_vm_covered() - whether memory is mapped without a hole
  * @vm: the address space
  * @start: first byte

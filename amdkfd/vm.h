@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The GPU address space of a process on one GPU: what is mapped where
- * (floor 2). memory/ (later svm/) fills it; queue/ asks it whether a ring or
- * a save area lies in mapped memory, and keeps that memory mapped.
+ * (floor 2). memory/ fills it; svm/ asks it what is taken. Whether a ring or a
+ * save area lies in memory that is mapped one way or the other is asked by
+ * kfd_process_hold() (process.h).
  *
  * The page tables themselves are the provider's; this is the driver's book.
  */
@@ -58,6 +59,8 @@ int kfd_vm_remove(struct kfd_vm *vm, struct kfd_vm_range *range, bool force);
 struct kfd_vm_range *kfd_vm_range_get(struct kfd_vm *vm, u64 start, u64 size,
 				      bool write);
 void kfd_vm_range_put(struct kfd_vm *vm, struct kfd_vm_range *range);
+/* Whether any range has a byte of [start, start + size). */
+bool kfd_vm_overlaps(struct kfd_vm *vm, u64 start, u64 size);
 /* Whether [start, start + size) is covered without a hole. */
 bool kfd_vm_covered(struct kfd_vm *vm, u64 start, u64 size);
 

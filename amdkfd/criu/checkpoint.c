@@ -33,7 +33,8 @@ static u64 kfd_criu_image_size(struct kfd_process *p)
 
 static u32 kfd_criu_num_objects(struct kfd_process *p)
 {
-	return kfd_event_criu_ops.count(p) + kfd_queue_criu_ops.count(p);
+	return kfd_svm_criu_ops.count(p) + kfd_event_criu_ops.count(p) +
+	       kfd_queue_criu_ops.count(p);
 }
 
 /**
@@ -50,7 +51,6 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
 int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args)
 {
-	u64 size = kfd_criu_image_size(p);
 	int ret;
 
 	kfd_criu_phase(p, KFD_PHASE_INFO_BEGIN);
@@ -58,7 +58,7 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 		return -ENODEV;
 	if (p->restored)
 		return -EBUSY;
-	if (size > KFD_IMAGE_MAX_BYTES)
+	if (kfd_criu_image_size(p) > KFD_IMAGE_MAX_BYTES)
 		return -E2BIG;
 	ret = kfd_pause_begin(p, filp);
 	if (ret)
@@ -67,7 +67,7 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 	args->num_devices = p->n_pdds;
 	args->num_bos = kfd_bos->count(p);
 	args->num_objects = kfd_criu_num_objects(p);
-	args->priv_data_size = size;
+	args->priv_data_size = kfd_criu_image_size(p);
 	args->pid = task_tgid_nr_ns(p->lead_thread,
 				    task_active_pid_ns(p->lead_thread));
 	return 0;
@@ -100,7 +100,6 @@ static int kfd_criu_save_process(struct kfd_criu_dump *dump)
 		.num_bos = dump->num_bos,
 		.num_events = kfd_event_criu_ops.count(p),
 		.num_queues = kfd_queue_criu_ops.count(p),
-		.xnack = p->xnack_enabled,
 	};
 	u32 i;
 

@@ -9,6 +9,7 @@
 
 const struct kfd_criu_object_ops *const kfd_criu_kinds[KFD_CRIU_NUM_KINDS] = {
 	&kfd_memory_criu_ops,
+	&kfd_svm_criu_ops,
 	&kfd_event_criu_ops,
 	&kfd_queue_criu_ops,
 };

@@ -28,7 +28,7 @@ void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
 void kfd_criu_undo_process_info(struct kfd_process *p, const struct file *filp);
 
 /* Kinds of objects in the order in which they are saved and loaded. */
-#define KFD_CRIU_NUM_KINDS	3
+#define KFD_CRIU_NUM_KINDS	4
 extern const struct kfd_criu_object_ops *const
 	kfd_criu_kinds[KFD_CRIU_NUM_KINDS];
 

@@ -91,6 +91,7 @@ struct kfd_criu_object_ops {
 };
 
 extern const struct kfd_criu_object_ops kfd_memory_criu_ops;
+extern const struct kfd_criu_object_ops kfd_svm_criu_ops;
 extern const struct kfd_criu_object_ops kfd_event_criu_ops;
 extern const struct kfd_criu_object_ops kfd_queue_criu_ops;
 

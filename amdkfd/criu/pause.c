@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "../debug/break.h"
+#include "../svm/svm.h"
 #include "criu.h"
 
 #define KFD_PAUSE_WATCH_MS	500
@@ -138,6 +139,7 @@ void kfd_pause_end(struct kfd_process *p)
 
 	lockdep_assert_held(&p->lock);
 	kfd_pause_forget(p);
+	kfd_svm_unpaused(p);
 	kfd_process_restore(p);
 	/* The watch may be what runs this: it ends by itself. */
 	if (cancel_delayed_work(&pause->watch))

@@ -27,6 +27,7 @@ const char *const kfd_phase_names[KFD_NUM_PHASES] = {
 	[KFD_PHASE_RESTORE_VALIDATED] = "restore_validated",
 	[KFD_PHASE_RESTORE_DEVICES] = "restore_devices",
 	[KFD_PHASE_RESTORE_BOS] = "restore_bos",
+	[KFD_PHASE_RESTORE_SVM] = "restore_svm",
 	[KFD_PHASE_RESTORE_EVENTS] = "restore_events",
 	[KFD_PHASE_RESTORE_QUEUES] = "restore_queues",
 	[KFD_PHASE_RESTORE_FDS_RESERVED] = "restore_fds_reserved",
@@ -35,6 +36,7 @@ const char *const kfd_phase_names[KFD_NUM_PHASES] = {
 	[KFD_PHASE_RESTORE_UNDO] = "restore_undo",
 	[KFD_PHASE_RESUME_BEGIN] = "resume_begin",
 	[KFD_PHASE_RESUME_USERPTRS] = "resume_userptrs",
+	[KFD_PHASE_RESUME_SVM] = "resume_svm",
 	[KFD_PHASE_RESUME_QUEUES] = "resume_queues",
 };
 

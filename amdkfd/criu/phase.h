@@ -24,6 +24,7 @@ struct kfd_process;
  * @KFD_PHASE_RESTORE_VALIDATED: it is sound
  * @KFD_PHASE_RESTORE_DEVICES: GPUs are assigned and VMs adopted
  * @KFD_PHASE_RESTORE_BOS: buffers are made
+ * @KFD_PHASE_RESTORE_SVM: shared virtual memory is noted down
  * @KFD_PHASE_RESTORE_EVENTS: events are made
  * @KFD_PHASE_RESTORE_QUEUES: queues are made, evicted
  * @KFD_PHASE_RESTORE_FDS_RESERVED: every dma-buf has its number
@@ -32,11 +33,12 @@ struct kfd_process;
  * @KFD_PHASE_RESTORE_UNDO: something cannot be made; what was is about to go
  * @KFD_PHASE_RESUME_BEGIN: RESUME: nothing done yet
  * @KFD_PHASE_RESUME_USERPTRS: userptrs have their pages
+ * @KFD_PHASE_RESUME_SVM: shared virtual memory is there
  * @KFD_PHASE_RESUME_QUEUES: the queues run
  * @KFD_NUM_PHASES: their number
  *
- * In the order in which the ops come to them. RESTORE_BOS, _EVENTS and _QUEUES
- * follow each other as in kfd_criu_kinds[].
+ * In the order in which the ops come to them. RESTORE_BOS, _SVM, _EVENTS and
+ * _QUEUES follow each other as in kfd_criu_kinds[].
  */
 enum kfd_phase {
 	KFD_PHASE_INFO_BEGIN,
@@ -53,6 +55,7 @@ enum kfd_phase {
 	KFD_PHASE_RESTORE_VALIDATED,
 	KFD_PHASE_RESTORE_DEVICES,
 	KFD_PHASE_RESTORE_BOS,
+	KFD_PHASE_RESTORE_SVM,
 	KFD_PHASE_RESTORE_EVENTS,
 	KFD_PHASE_RESTORE_QUEUES,
 	KFD_PHASE_RESTORE_FDS_RESERVED,
@@ -61,6 +64,7 @@ enum kfd_phase {
 	KFD_PHASE_RESTORE_UNDO,
 	KFD_PHASE_RESUME_BEGIN,
 	KFD_PHASE_RESUME_USERPTRS,
+	KFD_PHASE_RESUME_SVM,
 	KFD_PHASE_RESUME_QUEUES,
 	KFD_NUM_PHASES,
 };

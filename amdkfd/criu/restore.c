@@ -3,10 +3,10 @@
  * RESTORE and RESUME (floor 4).
  *
  * RESTORE copies everything in once, validates it as a whole, and then makes
- * process, devices, buffers, events and queues, in this order. Whatever fails,
- * all is undone in reverse. One eviction keeps the queues off the hardware,
- * and userptrs have no pages, until RESUME: by then the process has its
- * mappings back.
+ * process, devices, buffers, shared virtual memory, events and queues, in this
+ * order. Whatever fails, all is undone in reverse. One eviction keeps the
+ * queues off the hardware, and userptrs and shared virtual memory have no
+ * pages, until RESUME: by then the process has its mappings back.
  *
  * process->lock of the process concerned is held throughout.
  */
@@ -19,6 +19,7 @@
 #include <linux/vmalloc.h>
 
 #include "../memory/memory.h"
+#include "../svm/svm.h"
 #include "criu.h"
 
 /**
@@ -115,11 +116,9 @@ static int kfd_restore_validate(struct kfd_restore *r,
 	r->load.image = &r->image;
 	if (r->image.count[KFD_RECORD_DEVICE] != args->num_devices ||
 	    r->image.count[KFD_RECORD_BO] != args->num_bos ||
+	    r->image.count[KFD_RECORD_SVM] +
 	    r->image.count[KFD_RECORD_EVENT] +
 	    r->image.count[KFD_RECORD_QUEUE] != args->num_objects)
-		return -EINVAL;
-	/* SET_XNACK_MODE cannot enable it either. */
-	if (r->image.process.xnack)
 		return -EINVAL;
 	/* What else a bucket says is held against its record by memory/. */
 	for (i = 0; i < r->load.num_bos; i++)
@@ -394,6 +393,10 @@ static int kfd_resume_memory(struct kfd_process *p)
 	if (!mmget_not_zero(p->mm))
 		return -ESRCH;
 	ret = kfd_memory_resume(p);
+	if (!ret) {
+		kfd_criu_phase(p, KFD_PHASE_RESUME_USERPTRS);
+		ret = kfd_svm_resume(p);
+	}
 	/* Its end must not come under process->lock. */
 	mmput_async(p->mm);
 	return ret;
@@ -409,7 +412,7 @@ static int kfd_resume_locked(struct kfd_process *p)
 	ret = kfd_resume_memory(p);
 	if (ret)
 		return ret;
-	kfd_criu_phase(p, KFD_PHASE_RESUME_USERPTRS);
+	kfd_criu_phase(p, KFD_PHASE_RESUME_SVM);
 	ret = kfd_process_restore(p);
 	if (ret) {
 		pr_err("pasid %u: its queues do not come back: %d\n", p->pasid,
@@ -430,8 +433,10 @@ static int kfd_resume_locked(struct kfd_process *p)
  *
  * Context: sleeps; takes process->lock of that process.
  * Return: 0; -ESRCH: no such process, or it does not use KFD; -EINVAL: it was
- * not restored, or has been resumed; as kfd_memory_resume(): a userptr without
- * its memory: its queues stay evicted and RESUME may be tried again.
+ * not restored, or has been resumed; as kfd_memory_resume() and
+ * kfd_svm_resume(): a userptr or shared virtual memory whose mapping is not
+ * there, which the log names: its queues stay evicted and RESUME may be tried
+ * again.
  */
 int kfd_criu_resume(const struct kfd_ioctl_criu_args *args)
 {

@@ -192,6 +192,7 @@ static int bo_init(struct kfd_bo *bo, const struct kfd_bo_desc *desc)
  * Return: 0, or
  * * EINVAL: the description is wrong in itself, the number is taken, or the
  *   dma-buf is not one of this provider's
+ * * EADDRINUSE: shared virtual memory has some of its addresses
  * * EFAULT: (USERPTR) the pages can't be had
  * * ENOMEM: no memory of the kind wanted
  * * ENOSPC: the process has as many buffers as an image can hold
@@ -215,6 +216,8 @@ int kfd_bo_create(struct kfd_process_device *pdd,
 	INIT_LIST_HEAD(&new->mappings);
 
 	ret = bo_init(new, desc);
+	if (!ret && kfd_process_svm_overlaps(pdd->process, new->va, new->size))
+		ret = -EADDRINUSE;
 	if (!ret)
 		ret = bo_publish(new, desc->number);
 	if (ret) {
@@ -291,6 +294,7 @@ static void bo_gpu_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd)
  *
  * Return: 0, or
  * * EINVAL: another buffer is mapped in that range
+ * * EADDRINUSE: shared virtual memory has some of it
  * * EOPNOTSUPP: the GPU's provider is not the buffer's
  * * EFAULT: (USERPTR) the pages can't be had
  * * ENOMEM
@@ -316,6 +320,11 @@ int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd)
 			    writable);
 	if (ret)
 		goto err_free;
+	/* In this order: a fault makes ranges without process->lock. */
+	if (kfd_process_svm_overlaps(pdd->process, bo->va, bo->size)) {
+		ret = -EADDRINUSE;
+		goto err_remove;
+	}
 	if (bo->userptr) {
 		ret = kfd_userptr_need(bo->userptr, pdd);
 		if (ret)

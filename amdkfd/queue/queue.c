@@ -141,6 +141,7 @@ static int kfd_queue_create_gpu(struct kfd_queue *q)
 		.doorbell_offset = q->doorbell_offset,
 		.pasid = pdd->process->pasid,
 		.priority = q->props.priority,
+		.retry_faults = pdd->process->xnack_enabled,
 		.cookie = q,
 	};
 

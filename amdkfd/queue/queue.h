@@ -87,11 +87,11 @@ struct kfd_cu_mask {
 };
 
 /**
- * struct kfd_queue_buffers - mapped ranges that a queue holds
- * @range: by enum kfd_queue_buffer; NULL where it has none
+ * struct kfd_queue_buffers - memory that a queue holds
+ * @hold: by enum kfd_queue_buffer; nothing where it has none
  */
 struct kfd_queue_buffers {
-	struct kfd_vm_range *range[KFD_QUEUE_NUM_BUFFERS];
+	struct kfd_hold hold[KFD_QUEUE_NUM_BUFFERS];
 };
 
 /**
@@ -106,7 +106,7 @@ struct kfd_queue_buffers {
  * @mqd: the MQD (scheduler_lock; the GPU's while loaded)
  * @ctl_stack: kernel copy of the control stack, likewise; NULL for SDMA
  * @cu_mask: which CUs it may use (process->lock)
- * @buffers: ranges held mapped (process->lock)
+ * @buffers: memory held mapped (process->lock)
  * @gpu_queue: the provider's side
  * @link: in the per-GPU list (scheduler_lock)
  * @evictions: reasons not to run (scheduler_lock)

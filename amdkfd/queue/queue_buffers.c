@@ -2,8 +2,8 @@
 /*
  * What a queue may look like, and the memory it lives in (floor 3).
  *
- * Create, update and restore go through the same checks. The ranges are held
- * (kfd_vm_range.users) for as long as the queue exists, so that no buffer
+ * Create, update and restore go through the same checks. The memory is held
+ * (kfd_process_hold()) for as long as the queue exists, so that no buffer
  * disappears from under the hardware.
  */
 #include <linux/log2.h>
@@ -91,16 +91,6 @@ int kfd_queue_check_properties(const struct kfd_queue_properties *props)
 	return kfd_queue_check_compute(props);
 }
 
-static int kfd_queue_hold_one(struct kfd_process_device *pdd, u64 addr,
-			      u64 size, bool write, struct kfd_vm_range **range)
-{
-	*range = NULL;
-	if (!addr)
-		return 0;
-	*range = kfd_vm_range_get(&pdd->vm, addr, size, write);
-	return *range ? 0 : -EINVAL;
-}
-
 /**
  * kfd_queue_hold_buffers - keep everything a queue needs mapped
  * @pdd: process and GPU
@@ -109,7 +99,7 @@ static int kfd_queue_hold_one(struct kfd_process_device *pdd, u64 addr,
  *
  * Context: sleeps; process->lock held.
  * Return: 0; -EINVAL: a buffer is not mapped as a whole on this GPU, or only
- * for reading where the GPU writes. Nothing is held then.
+ * for reading where the GPU writes; -ENOMEM. Nothing is held then.
  */
 int kfd_queue_hold_buffers(struct kfd_process_device *pdd,
 			   const struct kfd_queue_properties *props,
@@ -132,15 +122,16 @@ int kfd_queue_hold_buffers(struct kfd_process_device *pdd,
 	};
 	int i, ret;
 
+	memset(buffers, 0, sizeof(*buffers));
 	for (i = 0; i < KFD_QUEUE_NUM_BUFFERS; i++) {
-		ret = kfd_queue_hold_one(pdd, want[i].addr, want[i].size,
-					 want[i].write, &buffers->range[i]);
+		if (!want[i].addr)
+			continue;
+		ret = kfd_process_hold(pdd, want[i].addr, want[i].size,
+				       want[i].write, &buffers->hold[i]);
 		if (ret) {
-			pr_debug("queue buffer %d at 0x%llx is not mapped\n", i,
-				 want[i].addr);
-			while (i--)
-				if (buffers->range[i])
-					kfd_vm_range_put(&pdd->vm, buffers->range[i]);
+			pr_debug("queue buffer %d at 0x%llx is not held: %d\n",
+				 i, want[i].addr, ret);
+			kfd_queue_release_buffers(pdd, buffers);
 			return ret;
 		}
 	}
@@ -150,7 +141,7 @@ int kfd_queue_hold_buffers(struct kfd_process_device *pdd,
 /**
  * kfd_queue_release_buffers - undo kfd_queue_hold_buffers()
  * @pdd: process and GPU
- * @buffers: what was held; set to NULL
+ * @buffers: what was held; zeroed
  *
  * Context: sleeps; process->lock held.
  */
@@ -159,9 +150,6 @@ void kfd_queue_release_buffers(struct kfd_process_device *pdd,
 {
 	int i;
 
-	for (i = 0; i < KFD_QUEUE_NUM_BUFFERS; i++) {
-		if (buffers->range[i])
-			kfd_vm_range_put(&pdd->vm, buffers->range[i]);
-		buffers->range[i] = NULL;
-	}
+	for (i = 0; i < KFD_QUEUE_NUM_BUFFERS; i++)
+		kfd_process_release(pdd, &buffers->hold[i]);
 }

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GPU faults that wait for a page (floor 3): XNACK.
+ *
+ * A GPU's thread leaves a fault in a queue and goes on with other work; a work
+ * of the process's own serves it: finds the range, or makes one when nobody has
+ * spoken of the address yet, brings the block of pages that the granularity
+ * asks for, and answers. What can't be had is answered so, and the access
+ * becomes an ordinary VM fault.
+ *
+ * A fault that finds the queue full is forgotten, and everybody who waits is
+ * told to try again once there is room. The same goes for faults of a process
+ * that is paused: when its queues are loaded again they ask again.
+ *
+ * fault_lock protects the queue of faults; svm->lock the ranges. process->lock
+ * is not taken: teardown waits for the work with that lock held.
+ */
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+
+#include "svm.h"
+
+/* Blocks beyond that are as good as the whole range. */
+#define SVM_MAX_BLOCK_ORDER	27
+/* Every page of a GPU, to kfd_device_ops.fault_reply. */
+#define SVM_ANY_PAGE		(~0ULL)
+
+/**
+ * kfd_svm_gpu_fault() - a GPU access waits for a page
+ * @p: whose
+ * @dev: the GPU
+ * @fault: the access
+ *
+ * Context: a provider's thread; does not sleep.
+ */
+void kfd_svm_gpu_fault(struct kfd_process *p, struct kfd_device *dev,
+		       const struct kfd_gpu_fault *fault)
+{
+	struct kfd_process_device *pdd = kfd_process_device_by_id(p, dev->id);
+	struct kfd_svm_fault entry;
+	struct kfd_svm *svm;
+
+	if (!pdd)
+		return;
+	entry = (struct kfd_svm_fault) {
+		.gpu = pdd->index,
+		.va = fault->va,
+		.write = fault->write,
+	};
+	/* Teardown unsets it and waits before it frees. */
+	rcu_read_lock();
+	svm = READ_ONCE(kfd_state(p, KFD_COMPONENT_SVM));
+	if (svm) {
+		spin_lock(&svm->fault_lock);
+		if (!kfifo_put(&svm->faults, entry))
+			svm->faults_lost = true;
+		spin_unlock(&svm->fault_lock);
+		queue_work(system_unbound_wq, &svm->fault_work);
+	}
+	rcu_read_unlock();
+}
+
+static void svm_reply(struct kfd_process_device *pdd, u64 va, bool resolved)
+{
+	pdd->dev->ops->fault_reply(pdd->dev->gpu, pdd->gpu_vm, va, resolved);
+}
+
+/*
+ * The block of 2 to the power of @order pages around @va, inside [*@start,
+ * *@last].
+ */
+static void svm_cut_to_block(u64 va, u32 order, u64 *start, u64 *last)
+{
+	u64 size = PAGE_SIZE << min_t(u32, order, SVM_MAX_BLOCK_ORDER);
+
+	*start = max(*start, ALIGN_DOWN(va, size));
+	*last = min(*last, ALIGN_DOWN(va, size) + size - 1);
+}
+
+/*
+ * The mapping that holds @va, if the access is one that the process itself
+ * might make; *@start and *@last are cut to it.
+ */
+static int svm_check_access(struct mm_struct *mm, u64 va, bool write,
+			    u64 *start, u64 *last)
+{
+	struct vm_area_struct *vma;
+	int ret = -EFAULT;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = vma_lookup(mm, va);
+	if (vma && vma->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE)) {
+		*start = max_t(u64, *start, vma->vm_start);
+		*last = min_t(u64, *last, vma->vm_end - 1);
+		ret = 0;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/* A kfd_svm_change_fn: as they are. */
+static void svm_no_change(struct kfd_svm_attrs *attrs, void *arg)
+{
+}
+
+/* The gap between ranges that holds @va, which none does. */
+static void svm_cut_to_gap(struct kfd_svm *svm, u64 va, u64 *start, u64 *last)
+{
+	struct kfd_svm_range *r;
+
+	for (r = kfd_svm_first(svm, *start, *last); r;
+	     r = kfd_svm_next(r, *start, *last)) {
+		if (r->last < va) {
+			*start = max(*start, r->last + 1);
+		} else {
+			*last = min(*last, r->start - 1);
+			break;
+		}
+	}
+}
+
+/* A range of default attributes around @va, which no range has. */
+static struct kfd_svm_range *svm_create_around(struct kfd_svm *svm, u64 va,
+					       u64 start, u64 last)
+{
+	int ret;
+
+	svm_cut_to_block(va, KFD_SVM_DEFAULT_GRANULARITY, &start, &last);
+	svm_cut_to_gap(svm, va, &start, &last);
+	ret = kfd_svm_change(svm, start, last, svm_no_change, NULL);
+	/* A buffer somewhere in the block doesn't make the page one. */
+	if (ret == -EADDRINUSE)
+		ret = kfd_svm_change(svm, va, va + PAGE_SIZE - 1,
+				     svm_no_change, NULL);
+	return ret ? ERR_PTR(ret) : kfd_svm_first(svm, va, va);
+}
+
+static int svm_fill(struct kfd_svm_range *r, u64 va, u64 start, u64 last)
+{
+	struct kfd_mirrors *mirrors = &r->svm->process->mirrors;
+	int ret;
+
+	svm_cut_to_block(va, r->attrs.granularity, &start, &last);
+	start = max(start, r->start);
+	last = min(last, r->last);
+	mutex_lock(&mirrors->validate_lock);
+	ret = kfd_mirror_fill(&r->mirror, (start - r->start) >> PAGE_SHIFT,
+			      (last - start + 1) >> PAGE_SHIFT);
+	/* Not the whole block, but the page perhaps. */
+	if (ret)
+		ret = kfd_mirror_fill(&r->mirror, (va - r->start) >> PAGE_SHIFT,
+				      1);
+	mutex_unlock(&mirrors->validate_lock);
+	return ret;
+}
+
+/* 0; EFAULT: an access that is not allowed, or memory that can't be had. */
+static int svm_serve_locked(struct kfd_svm *svm,
+			    const struct kfd_svm_fault *fault)
+{
+	struct kfd_process *p = svm->process;
+	u64 start = 0, last = U64_MAX;
+	struct kfd_svm_range *r;
+	int ret;
+
+	lockdep_assert_held(&svm->lock);
+	if (!svm->retry)
+		return -EFAULT;
+	ret = kfd_svm_strike(svm);
+	if (!ret)
+		ret = svm_check_access(p->mm, fault->va, fault->write, &start,
+				       &last);
+	if (ret)
+		return ret;
+	r = kfd_svm_first(svm, fault->va, fault->va);
+	if (!r)
+		r = svm_create_around(svm, fault->va, start, last);
+	if (IS_ERR_OR_NULL(r))
+		return r ? PTR_ERR(r) : -EFAULT;
+	if (!(r->gpus & BIT(fault->gpu)) ||
+	    (fault->write && r->attrs.flags & KFD_IOCTL_SVM_FLAG_GPU_RO))
+		return -EFAULT;
+	svm->num_faults++;
+	return svm_fill(r, fault->va, start, last);
+}
+
+static void svm_serve(struct kfd_svm *svm, const struct kfd_svm_fault *fault)
+{
+	struct kfd_process *p = svm->process;
+	int ret = -EAGAIN;
+
+	mutex_lock(&svm->lock);
+	if (!READ_ONCE(p->pause.active))
+		ret = svm_serve_locked(svm, fault);
+	mutex_unlock(&svm->lock);
+	if (ret && ret != -EAGAIN)
+		pr_debug("pasid %u: fault at %#llx is not served: %d\n",
+			 p->pasid, fault->va, ret);
+	svm_reply(p->pdds[fault->gpu], fault->va, !ret || ret == -EAGAIN);
+}
+
+/**
+ * kfd_svm_fault_work() - serve what waits
+ * @work: kfd_svm.fault_work
+ *
+ * Context: a worker; takes svm->lock and mmap_lock.
+ */
+void kfd_svm_fault_work(struct work_struct *work)
+{
+	struct kfd_svm *svm = container_of(work, struct kfd_svm, fault_work);
+	struct kfd_process *p = svm->process;
+	struct kfd_svm_fault fault;
+	bool lost;
+	u32 i;
+
+	/* Without a user there is neither memory nor anybody who waits. */
+	if (!mmget_not_zero(p->mm))
+		return;
+	while (kfifo_out_spinlocked(&svm->faults, &fault, 1, &svm->fault_lock))
+		svm_serve(svm, &fault);
+
+	spin_lock(&svm->fault_lock);
+	lost = svm->faults_lost;
+	svm->faults_lost = false;
+	spin_unlock(&svm->fault_lock);
+	for (i = 0; lost && i < p->n_pdds; i++)
+		if (READ_ONCE(p->pdds[i]->gpu_vm))
+			svm_reply(p->pdds[i], SVM_ANY_PAGE, true);
+	mmput(p->mm);
+}

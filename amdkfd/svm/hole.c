@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the process unmaps (floor 3).
+ *
+ * Attributes belong to a mapping and go with it. An munmap() is heard of in an
+ * MMU notifier, where ranges can't change; so it leaves a hole, and whoever
+ * takes svm->lock next strikes the holes out of the ranges before anything
+ * else, a work at the latest. A new mapping at the same place, whose owner
+ * speaks of it after that, is not touched.
+ *
+ * A hole takes memory, which a notifier can't wait for. Without any, the
+ * addresses go into a hull, in which later just what has no mapping is struck
+ * out.
+ *
+ * The lists are protected by notifier_lock, the ranges by svm->lock.
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "svm.h"
+
+/* How long the work waits when a hole can't be struck out for want of memory. */
+#define SVM_STRIKE_AGAIN_MS	20
+
+static void svm_schedule_strike(struct kfd_svm *svm, unsigned int ms)
+{
+	lockdep_assert_held(&svm->process->mirrors.notifier_lock);
+	if (!svm->closing)
+		queue_delayed_work(system_unbound_wq, &svm->strike_work,
+				   msecs_to_jiffies(ms));
+}
+
+/**
+ * kfd_svm_add_hole() - addresses of a range have been unmapped
+ * @svm: shared virtual memory of a process
+ * @start: first byte, page-aligned
+ * @last: last byte of a page
+ *
+ * Context: NOTIFIER; notifier_lock held.
+ */
+void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last)
+{
+	struct kfd_svm_hole *hole;
+
+	lockdep_assert_held(&svm->process->mirrors.notifier_lock);
+	if (svm->closing)
+		return;
+	hole = kmalloc(sizeof(*hole), GFP_NOWAIT | __GFP_NOWARN |
+		       __GFP_ACCOUNT);
+	if (hole) {
+		hole->start = start;
+		hole->last = last;
+		list_add_tail(&hole->link, &svm->holes);
+	} else {
+		svm->lost_start = svm->lost_last ?
+				  min(svm->lost_start, start) : start;
+		svm->lost_last = max(svm->lost_last, last);
+	}
+	svm_schedule_strike(svm, 0);
+}
+
+/* The first stretch of [*@start, last] that nothing is mapped in. */
+static bool svm_find_unmapped(struct mm_struct *mm, u64 *start, u64 *last)
+{
+	u64 from = *start, to = *last;
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	mmap_read_lock(mm);
+	while (from <= to && !found) {
+		vma = find_vma(mm, from);
+		if (!vma || vma->vm_start > from) {
+			*start = from;
+			*last = vma ? min_t(u64, to, vma->vm_start - 1) : to;
+			found = true;
+		} else {
+			from = vma->vm_end;
+		}
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+static int svm_strike_lost(struct kfd_svm *svm, u64 first, u64 end)
+{
+	u64 start = first, last = end;
+	int ret = 0;
+
+	while (!ret && start <= end &&
+	       svm_find_unmapped(svm->process->mm, &start, &last)) {
+		kfd_svm_lose_holds(svm, start, last);
+		ret = kfd_svm_remove(svm, start, last);
+		start = last + 1;
+		last = end;
+	}
+	return ret;
+}
+
+static int svm_strike_list(struct kfd_svm *svm, struct list_head *holes)
+{
+	struct kfd_svm_hole *hole, *next;
+	int ret;
+
+	list_for_each_entry_safe(hole, next, holes, link) {
+		kfd_svm_lose_holds(svm, hole->start, hole->last);
+		ret = kfd_svm_remove(svm, hole->start, hole->last);
+		if (ret)
+			return ret;
+		list_del(&hole->link);
+		kfree(hole);
+	}
+	return 0;
+}
+
+/**
+ * kfd_svm_strike() - take what the process has unmapped out of the ranges
+ * @svm: shared virtual memory of a process
+ *
+ * Context: svm->lock held; sleeps.
+ * Return: 0, also when the address space has no user any more, whose end takes
+ * all ranges; -ENOMEM or -ENOSPC: holes are left, and the work tries again.
+ */
+int kfd_svm_strike(struct kfd_svm *svm)
+{
+	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	struct mm_struct *mm = svm->process->mm;
+	u64 lost_start, lost_last;
+	LIST_HEAD(holes);
+	int ret = 0;
+
+	lockdep_assert_held(&svm->lock);
+	mutex_lock(notifier_lock);
+	list_splice_init(&svm->holes, &holes);
+	lost_start = svm->lost_start;
+	lost_last = svm->lost_last;
+	svm->lost_last = 0;
+	mutex_unlock(notifier_lock);
+	if (list_empty(&holes) && !lost_last)
+		return 0;
+
+	if (mmget_not_zero(mm)) {
+		ret = svm_strike_list(svm, &holes);
+		if (lost_last && !ret)
+			ret = svm_strike_lost(svm, lost_start, lost_last);
+		/* Its end must not come under our locks. */
+		mmput_async(mm);
+	}
+
+	mutex_lock(notifier_lock);
+	/* in the order in which they came */
+	list_splice(&holes, &svm->holes);
+	if (ret) {
+		if (lost_last) {
+			svm->lost_start = svm->lost_last ?
+				min(svm->lost_start, lost_start) : lost_start;
+			svm->lost_last = max(svm->lost_last, lost_last);
+		}
+		svm_schedule_strike(svm, SVM_STRIKE_AGAIN_MS);
+	}
+	mutex_unlock(notifier_lock);
+	return ret;
+}
+
+/**
+ * kfd_svm_strike_work() - strike holes out when nobody else comes by
+ * @work: kfd_svm.strike_work
+ *
+ * While the process is paused nothing may change: kfd_svm_unpaused() makes up
+ * for it.
+ *
+ * Context: a worker; takes svm->lock.
+ */
+void kfd_svm_strike_work(struct work_struct *work)
+{
+	struct kfd_svm *svm = container_of(work, struct kfd_svm,
+					   strike_work.work);
+
+	mutex_lock(&svm->lock);
+	if (!READ_ONCE(svm->process->pause.active))
+		kfd_svm_strike(svm);
+	mutex_unlock(&svm->lock);
+}
+
+/**
+ * kfd_svm_forget_holes() - free what is left of holes
+ * @svm: shared virtual memory of a process, closing
+ *
+ * Context: sleeps.
+ */
+void kfd_svm_forget_holes(struct kfd_svm *svm)
+{
+	struct kfd_svm_hole *hole, *next;
+
+	list_for_each_entry_safe(hole, next, &svm->holes, link)
+		kfree(hole);
+	INIT_LIST_HEAD(&svm->holes);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ranges of shared virtual memory in a checkpoint image (floor 3); see
+ * criu/object.h.
+ *
+ * The contents travel with the process's own memory; an image carries where
+ * the ranges are and what was said of them, and the XNACK mode. RESTORE only
+ * takes note of the ranges: the mappings are not in place yet. RESUME makes
+ * them.
+ *
+ * process->lock is held, and svm->lock is taken where ranges are touched: they
+ * change without process->lock too, but not in a process that is paused once
+ * count() and size() have struck its holes out.
+ */
+#include <linux/slab.h>
+
+#include "../criu/object.h"
+#include "svm.h"
+
+static u32 svm_criu_count(struct kfd_process *p)
+{
+	struct kfd_svm *svm = kfd_svm(p);
+	u32 count;
+
+	mutex_lock(&svm->lock);
+	kfd_svm_strike(svm);
+	count = svm->num_ranges + svm->num_restored;
+	mutex_unlock(&svm->lock);
+	return count;
+}
+
+static u64 svm_criu_size(struct kfd_process *p)
+{
+	return (u64)svm_criu_count(p) *
+	       kfd_record_space(sizeof(struct kfd_record_svm));
+}
+
+static void svm_fill_record(const struct kfd_svm_range *r,
+			    struct kfd_record_svm *rec)
+{
+	const struct kfd_svm_attrs *attrs = &r->attrs;
+	struct kfd_process *p = r->svm->process;
+	u32 i, n = 0;
+
+	*rec = (struct kfd_record_svm) {
+		.start = r->start,
+		.size = r->last - r->start + 1,
+		.flags = attrs->flags,
+		.granularity = attrs->granularity,
+		.preferred_loc = attrs->preferred_loc,
+		.prefetch_loc = attrs->prefetch_loc,
+	};
+	for (i = 0; i < p->n_pdds; i++) {
+		if (!((attrs->access | attrs->in_place) & BIT(i)))
+			continue;
+		rec->gpu_id[n] = p->pdds[i]->user_gpu_id;
+		rec->access[n] = attrs->in_place & BIT(i) ?
+				 KFD_RECORD_SVM_IN_PLACE :
+				 KFD_RECORD_SVM_ACCESS;
+		n++;
+	}
+	rec->num_access = n;
+}
+
+static int svm_criu_save(struct kfd_criu_dump *dump)
+{
+	struct kfd_svm *svm = kfd_svm(dump->p);
+	struct kfd_record_svm rec;
+	struct kfd_svm_range *r;
+	int ret = 0;
+
+	mutex_lock(&svm->lock);
+	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
+	     r = kfd_svm_next(r, 0, U64_MAX)) {
+		svm_fill_record(r, &rec);
+		ret = kfd_image_put(dump->out, KFD_RECORD_SVM, &rec,
+				    sizeof(rec));
+	}
+	mutex_unlock(&svm->lock);
+	return ret;
+}
+
+static void svm_criu_save_process(struct kfd_process *p,
+				  struct kfd_record_process *rec)
+{
+	rec->xnack = p->xnack_enabled;
+	rec->num_svm = kfd_svm(p)->num_ranges;
+}
+
+static int svm_criu_load_process(struct kfd_criu_load *load)
+{
+	int ret;
+
+	ret = kfd_svm_set_xnack(load->p, load->image->process.xnack);
+	/* An image for other GPUs, that is. */
+	return ret == -EPERM ? -EINVAL : ret;
+}
+
+/* Indices instead of ids. The image has been checked for doubles. */
+static int svm_read_access(struct kfd_process *p,
+			   const struct kfd_record_svm *rec,
+			   struct kfd_svm_attrs *attrs)
+{
+	struct kfd_process_device *pdd;
+	u32 i;
+
+	for (i = 0; i < rec->num_access; i++) {
+		pdd = kfd_process_device_by_user_id(p, rec->gpu_id[i]);
+		if (!pdd)
+			return -EINVAL;
+		if (rec->access[i] == KFD_RECORD_SVM_IN_PLACE)
+			attrs->in_place |= BIT(pdd->index);
+		else
+			attrs->access |= BIT(pdd->index);
+	}
+	return 0;
+}
+
+static int svm_criu_load(struct kfd_criu_load *load,
+			 const struct kfd_record *record, u32 index)
+{
+	struct kfd_process *p = load->p;
+	struct kfd_svm *svm = kfd_svm(p);
+	struct kfd_record_svm rec;
+	struct kfd_svm_attrs attrs = {};
+	struct kfd_svm_range *r;
+	int ret;
+	u32 i;
+
+	ret = kfd_record_read(record, &rec, sizeof(rec), sizeof(rec));
+	if (!ret)
+		ret = svm_read_access(p, &rec, &attrs);
+	for (i = 0; i < p->n_pdds && !ret; i++)
+		if (kfd_vm_overlaps(&p->pdds[i]->vm, rec.start, rec.size))
+			ret = -EINVAL;
+	if (ret)
+		return ret;
+	attrs.flags = rec.flags;
+	attrs.granularity = rec.granularity;
+	attrs.preferred_loc = rec.preferred_loc;
+	attrs.prefetch_loc = rec.prefetch_loc;
+	r = kfd_svm_range_new(svm, rec.start, rec.start + rec.size - 1, &attrs);
+	if (!r)
+		return -ENOMEM;
+	mutex_lock(&svm->lock);
+	list_add_tail(&r->link, &svm->restored);
+	svm->num_restored++;
+	mutex_unlock(&svm->lock);
+	return 0;
+}
+
+static void svm_criu_unload(struct kfd_process *p)
+{
+	struct kfd_svm *svm = kfd_svm(p);
+
+	mutex_lock(&svm->lock);
+	kfd_svm_drop_restored(svm);
+	mutex_unlock(&svm->lock);
+	kfd_svm_set_xnack(p, false);
+	/* It may answer faults of queues that are gone, by a VM that goes. */
+	flush_work(&svm->fault_work);
+}
+
+/**
+ * kfd_svm_drop_restored() - forget the ranges that wait for RESUME
+ * @svm: shared virtual memory of a process
+ *
+ * Context: svm->lock held.
+ */
+void kfd_svm_drop_restored(struct kfd_svm *svm)
+{
+	struct kfd_svm_range *r, *next;
+
+	lockdep_assert_held(&svm->lock);
+	list_for_each_entry_safe(r, next, &svm->restored, link)
+		kfree(r);
+	INIT_LIST_HEAD(&svm->restored);
+	svm->num_restored = 0;
+}
+
+/* A kfd_svm_change_fn: those of the image. */
+static void svm_restore_attrs(struct kfd_svm_attrs *attrs, void *arg)
+{
+	*attrs = *(const struct kfd_svm_attrs *)arg;
+}
+
+static int svm_resume_range(struct kfd_svm *svm, struct kfd_svm_range *r)
+{
+	int ret;
+
+	ret = kfd_svm_change(svm, r->start, r->last, svm_restore_attrs,
+			     &r->attrs);
+	if (!ret)
+		ret = kfd_svm_validate(svm, r->start, r->last);
+	if (ret && ret != -EINTR)
+		pr_err_ratelimited("amdkfd: pasid %u: shared virtual memory %#llx-%#llx can't be had: %d\n",
+				   svm->process->pasid, r->start, r->last, ret);
+	return ret;
+}
+
+/**
+ * kfd_svm_resume() - make the ranges of a restored process
+ * @p: the process, not necessarily current's; its address space stands again
+ *	and has a user
+ *
+ * After an error the ranges before the one that failed are there; calling it
+ * again goes on with that one.
+ *
+ * Context: process->lock held; sleeps; takes the process's mmap_lock.
+ * Return: 0, or the error of the first range that fails, which is named in the
+ * log: -EFAULT: not mapped, or a page can't be had; -ENOMEM; -EINTR.
+ */
+int kfd_svm_resume(struct kfd_process *p)
+{
+	struct kfd_svm *svm = kfd_svm(p);
+	struct kfd_svm_range *r, *next;
+	int ret = 0;
+
+	lockdep_assert_held(&p->lock);
+	mutex_lock(&svm->lock);
+	list_for_each_entry_safe(r, next, &svm->restored, link) {
+		ret = svm_resume_range(svm, r);
+		if (ret)
+			break;
+		list_del(&r->link);
+		svm->num_restored--;
+		kfree(r);
+	}
+	mutex_unlock(&svm->lock);
+	return ret;
+}
+
+const struct kfd_criu_object_ops kfd_svm_criu_ops = {
+	.name = "shared virtual memory range",
+	.type = KFD_RECORD_SVM,
+	.count = svm_criu_count,
+	.size = svm_criu_size,
+	.save = svm_criu_save,
+	.load = svm_criu_load,
+	.unload = svm_criu_unload,
+	.save_process = svm_criu_save_process,
+	.load_process = svm_criu_load_process,
+};
