@@ -33,6 +33,6 @@
  * HSA_CAP_*: doorbells of 8 bytes (type 2, from bit 12), watch points
  * supported (bit 7), two to the power of 2 of them (from bit 8).
  */
-#define SIM_CAPABILITY		(2u << 12 | 1u << 7 | 2u << 8)
+#define SIM_CAPABILITY		(2u << 12 | 1u << 7 | 2u << 8 | 1u << 27)
 
 #endif
