@@ -98,7 +98,7 @@ enum sim_result {
  * @ib_pos: dwords of it that are done
  * @mid: what is done of the current packet (bytes, or retries)
  * @error: SIM_ERROR_*: halted
- * @rptr_reported: @rptr as memory has it
+ * @rptr_reported: sim_rptr_done() as memory has it
  */
 struct sim_regs {
 	u64 ring_va;
@@ -363,6 +363,7 @@ enum sim_result sim_atomic(struct sim_exec *x, u32 op, u64 va, u64 operand);
 bool sim_compare(u32 function, u32 value, u32 mask, u32 ref);
 void sim_interrupt(struct sim_exec *x, enum kfd_irq_source source, u32 context);
 int sim_read_wptr(struct sim_exec *x);
+u64 sim_rptr_done(const struct kfd_gpu_queue *q);
 int sim_report_rptr(struct sim_exec *x);
 
 /* Decoders: one step each. */

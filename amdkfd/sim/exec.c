@@ -12,6 +12,7 @@
 
 #include <hw/aql.h>
 #include <hw/pm4_gfx9.h>
+#include <hw/sdma_v4.h>
 
 #include "engine.h"
 
@@ -414,6 +415,25 @@ int sim_read_wptr(struct sim_exec *x)
 }
 
 /**
+ * sim_rptr_done() - the read pointer as memory is to have it
+ * @q: queue
+ *
+ * The packet that entered an indirect buffer is done when the buffer is, or a
+ * process that waits for the pointer would see what is not there yet.
+ *
+ * Return: the pointer, in the ring's unit.
+ */
+u64 sim_rptr_done(const struct kfd_gpu_queue *q)
+{
+	const struct sim_regs *r = &q->regs;
+
+	if (!r->ib || q->desc.type == KFD_GPU_QUEUE_AQL)
+		return r->rptr;
+	return r->rptr - (q->desc.type == KFD_GPU_QUEUE_SDMA ?
+			  SDMA_INDIRECT_DWORDS : PM4_IB_DWORDS);
+}
+
+/**
  * sim_report_rptr() - write a queue's read pointer to memory
  * @x: context
  *
@@ -424,23 +444,24 @@ int sim_read_wptr(struct sim_exec *x)
 int sim_report_rptr(struct sim_exec *x)
 {
 	struct sim_regs *r = x->regs;
+	u64 rptr = sim_rptr_done(x->queue);
 	int ret;
 
-	if (r->rptr == r->rptr_reported)
+	if (rptr == r->rptr_reported)
 		return 0;
 	smp_wmb(); /* whoever sees the pointer sees what the packets did */
 	switch (x->queue->desc.type) {
 	case KFD_GPU_QUEUE_PM4:
-		ret = sim_write32(x, r->rptr_va, r->rptr & (r->ring_size - 1));
+		ret = sim_write32(x, r->rptr_va, rptr & (r->ring_size - 1));
 		break;
 	case KFD_GPU_QUEUE_SDMA:
-		ret = sim_write64(x, r->rptr_va, r->rptr << 2);
+		ret = sim_write64(x, r->rptr_va, rptr << 2);
 		break;
 	default:
-		ret = sim_write64(x, r->rptr_va, r->rptr);
+		ret = sim_write64(x, r->rptr_va, rptr);
 		break;
 	}
 	if (!ret)
-		r->rptr_reported = r->rptr;
+		r->rptr_reported = rptr;
 	return ret;
 }

@@ -233,8 +233,9 @@ void sim_slot_decode(struct kfd_gpu_queue *q)
 	 * have stopped. But it may have been taken off while it waited for
 	 * the page: then it is not known.
 	 */
-	q->regs.rptr_reported = q->desc.retry_faults ? ~q->regs.rptr :
-						       q->regs.rptr;
+	q->regs.rptr_reported = sim_rptr_done(q);
+	if (q->desc.retry_faults)
+		q->regs.rptr_reported = ~q->regs.rptr_reported;
 }
 
 /**
