@@ -43,6 +43,7 @@ static const struct kfd_ioctl_svm_attribute questions[] = {
 	{ .type = KFD_IOCTL_SVM_ATTR_CLR_FLAGS },
 	{ .type = KFD_IOCTL_SVM_ATTR_GRANULARITY },
 };
+
 enum { Q_PREFERRED, Q_PREFETCH, Q_FLAGS, Q_CLEAR, Q_GRANULARITY, Q_NUM };
 
 static int ask(struct kfd *k, const char *p, uint64_t size, uint32_t *answer)
