@@ -57,8 +57,9 @@ static u32 sdma_forgive(struct sim_exec *x, u64 src, u64 dst, u32 bytes)
 }
 
 /*
- * Copy to two places. The first is a chunk ahead of the second: regs->mid has
- * what the second has done in its low half, what the first has in the high one.
+ * Copy to two places, a chunk to the first and then to the second: regs->mid
+ * has what the second has done in its low half, what the first has in the high
+ * one.
  */
 static enum sim_result sdma_copy_broadcast(struct sim_exec *x, u64 src,
 					   u32 bytes)
@@ -67,16 +68,15 @@ static enum sim_result sdma_copy_broadcast(struct sim_exec *x, u64 src,
 	struct sim_regs *r = x->regs;
 	u32 ahead = min(upper_32_bits(r->mid), bytes);
 	u32 done = min(lower_32_bits(r->mid), ahead);
+	u32 end = min(round_down(done, SIM_CHUNK) + SIM_CHUNK, bytes);
 	int ret = 0;
 
-	if (ahead == done && ahead < bytes) {
-		ret = sim_copy(x, dst + ahead, src + ahead,
-			       min(bytes - ahead, SIM_CHUNK));
+	if (ahead < end) {
+		ret = sim_copy(x, dst + ahead, src + ahead, end - ahead);
 		ahead += x->moved;
 	}
-	if (!ret && ahead > done) {
-		ret = sim_copy(x, dst2 + done, src + done,
-			       min(ahead - done, SIM_CHUNK));
+	if (!ret && done < end) {
+		ret = sim_copy(x, dst2 + done, src + done, end - done);
 		done += x->moved;
 	}
 	r->mid = (u64)ahead << 32 | done;
