@@ -17,7 +17,7 @@ here=$(dirname "$(readlink -f "$0")")
 top=$(dirname "$here")
 modules=${MODULES:-$top/build/$(uname -r)}
 results=/sys/kernel/debug/kunit
-suites=(kfd_gate kfd_image kfd_mqd sim_packet sim_ring)
+suites=(kfd_gate kfd_image kfd_mqd sim_packet sim_ring sim_svm sim_retry)
 count=0
 failed=0
 

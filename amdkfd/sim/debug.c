@@ -21,6 +21,8 @@ MODULE_PARM_DESC(kunit, "Run the KUnit suites at load");
 static struct kunit_suite *const sim_suites[] = {
 	&sim_packet_suite,
 	&sim_ring_suite,
+	&sim_svm_suite,
+	&sim_retry_suite,
 };
 
 /**

@@ -15,5 +15,7 @@ extern struct kunit_suite kfd_mqd_suite;
 
 extern struct kunit_suite sim_packet_suite;
 extern struct kunit_suite sim_ring_suite;
+extern struct kunit_suite sim_svm_suite;
+extern struct kunit_suite sim_retry_suite;
 
 #endif
