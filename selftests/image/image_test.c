@@ -28,6 +28,7 @@ struct scene {
 	struct kfd_record_process process;
 	struct kfd_record_device device[2];
 	struct kfd_record_bo bo[2];
+	struct kfd_record_svm svm[2];
 	struct kfd_record_event event[2];
 	struct kfd_record_queue queue[2];
 	unsigned char mqd[2][2048];
@@ -35,9 +36,33 @@ struct scene {
 	unsigned char cu_mask[8];
 };
 
+/* Two ranges that touch; the first one's GPUs have access, each in its way. */
+static void scene_init_svm(struct scene *s)
+{
+	s->process.num_svm = 2;
+	s->svm[0].start = 0x400000;
+	s->svm[0].size = 0x3000;
+	s->svm[0].flags = KFD_IOCTL_SVM_FLAG_HOST_ACCESS |
+			  KFD_IOCTL_SVM_FLAG_COHERENT;
+	s->svm[0].granularity = 9;
+	s->svm[0].preferred_loc = GPU_B;
+	s->svm[0].prefetch_loc = KFD_IOCTL_SVM_LOCATION_SYSMEM;
+	s->svm[0].num_access = 2;
+	s->svm[0].gpu_id[0] = GPU_A;
+	s->svm[0].access[0] = KFD_RECORD_SVM_ACCESS;
+	s->svm[0].gpu_id[1] = GPU_B;
+	s->svm[0].access[1] = KFD_RECORD_SVM_IN_PLACE;
+	s->svm[1].start = 0x403000;
+	s->svm[1].size = 0x1000;
+	s->svm[1].granularity = 63;
+	s->svm[1].preferred_loc = KFD_IOCTL_SVM_LOCATION_UNDEFINED;
+	s->svm[1].prefetch_loc = KFD_IOCTL_SVM_LOCATION_UNDEFINED;
+}
+
 static void scene_init(struct scene *s)
 {
 	memset(s, 0, sizeof(*s));
+	scene_init_svm(s);
 	s->process.num_devices = 2;
 	s->process.num_bos = 2;
 	s->process.num_events = 2;
@@ -108,6 +133,8 @@ static size_t scene_write(const struct scene *s, void *buf)
 	for (i = 0; i < 2; i++)
 		put(&w, KFD_RECORD_BO, &s->bo[i], sizeof(s->bo[i]));
 	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_SVM, &s->svm[i], sizeof(s->svm[i]));
+	for (i = 0; i < 2; i++)
 		put(&w, KFD_RECORD_EVENT, &s->event[i], sizeof(s->event[i]));
 	put(&w, KFD_RECORD_QUEUE, &s->queue[0], sizeof(s->queue[0]));
 	put(&w, KFD_RECORD_MQD, s->mqd[0], 2048);
@@ -146,6 +173,14 @@ static const struct field_case field_cases[] = {
 	CASE(process.event_page_user, 1, "event_page_handle"),
 	CASE(process.event_page_handle, 0, "slot"),
 	CASE(process.next_event_id, 1, "next_event_id"),
+	CASE(process.num_svm, 1, "more records than the process has"),
+	CASE(process.num_svm, 0, "more records than the process has"),
+	CASE(process.num_svm, 3, "fewer records than the process has"),
+	CASE(process.num_svm, KFD_IMAGE_MAX_SVM,
+	     "fewer records than the process has"),
+	CASE(process.num_svm, KFD_IMAGE_MAX_SVM + 1, "num_svm"),
+	CASE(process.num_svm, 0xffffffff, "num_svm"),
+	CASE(process.reserved2, 1, "reserved2"),
 	CASE(device[0].user_gpu_id, 0, "user_gpu_id"),
 	CASE(device[0].user_gpu_id, 0x10000, "user_gpu_id"),
 	CASE(device[1].user_gpu_id, GPU_A, "user_gpu_id"),
@@ -173,6 +208,41 @@ static const struct field_case field_cases[] = {
 	CASE(bo[0].num_mapped, 1, "mapped"),
 	CASE(bo[0].mapped[1], GPU_A, "mapped"),
 	CASE(bo[0].mapped[1], 0x77, "mapped"),
+	CASE(svm[0].start, 0x400001, "start"),
+	CASE(svm[0].start, 0x401000, "start"),	/* into the next one */
+	CASE(svm[0].start, 0x500000, "start"),	/* behind the next one */
+	CASE(svm[0].start, 0, "size"),
+	CASE(svm[0].start, 0x3000, "size"),
+	CASE(svm[0].start, 0x7fffffffe000, "size"),
+	CASE(svm[0].start, 0x800000000000, "size"),
+	CASE(svm[1].start, 0x402000, "start"),
+	CASE(svm[1].start, 0x400000, "start"),
+	CASE(svm[1].start, 0x300000, "start"),
+	CASE(svm[1].start, 0xfffffffffffff000, "size"),
+	CASE(svm[0].size, 0, "size"),
+	CASE(svm[0].size, 0x3001, "size"),
+	CASE(svm[0].size, 0x4000, "start"),	/* of the next one */
+	CASE(svm[0].size, 0xfffffffffffff000, "size"),
+	CASE(svm[0].size, 0x7fffffc00000, "start"),	/* all that is left */
+	CASE(svm[1].size, 0x7fffffbfe000, "size"),
+	CASE(svm[0].flags, 0x80, "flags"),
+	CASE(svm[0].flags, 0xffffffff, "flags"),
+	CASE(svm[0].granularity, 64, "granularity"),
+	CASE(svm[0].granularity, 0xffffffff, "granularity"),
+	CASE(svm[0].preferred_loc, 0x77, "preferred_loc"),
+	CASE(svm[0].preferred_loc, 0xfffffffe, "preferred_loc"),
+	CASE(svm[0].prefetch_loc, 0x77, "prefetch_loc"),
+	CASE(svm[0].num_access, 3, "num_access"),
+	CASE(svm[0].num_access, 0xffffffff, "num_access"),
+	CASE(svm[0].num_access, 1, "gpu_id"),
+	CASE(svm[0].gpu_id[1], 0x77, "gpu_id"),
+	CASE(svm[0].gpu_id[1], 0, "gpu_id"),
+	CASE(svm[0].gpu_id[1], GPU_A, "gpu_id"),
+	CASE(svm[0].gpu_id[7], GPU_A, "gpu_id"),
+	CASE(svm[0].access[0], 0, "access"),
+	CASE(svm[0].access[0], 3, "access"),
+	CASE(svm[0].access[2], KFD_RECORD_SVM_ACCESS, "access"),
+	CASE(svm[0].reserved, 1, "reserved"),
 	CASE(event[0].type, 9, "type"),
 	CASE(event[0].id, 0, "id"),
 	CASE(event[0].id, 4096, "id"),
@@ -348,6 +418,121 @@ static void test_records(char *buf)
 	       "no fault wanted", "accepted");
 }
 
+/* A process record as long as @bytes, a device, and @num ranges. */
+static size_t write_svm_image(char *buf, size_t bytes, __u32 has_vm, int num)
+{
+	struct kfd_image_writer w;
+	struct scene s;
+	int i;
+
+	scene_init(&s);
+	s.process.num_devices = 1;
+	s.process.num_bos = 0;
+	s.process.num_events = 0;
+	s.process.num_queues = 0;
+	s.process.event_page_handle = 0;
+	s.process.num_svm = (__u32)num;
+	s.device[0].has_vm = has_vm;
+	s.svm[0].num_access = 1;
+	s.svm[0].preferred_loc = KFD_IOCTL_SVM_LOCATION_UNDEFINED;
+	s.svm[0].gpu_id[1] = 0;
+	s.svm[0].access[1] = 0;
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &s.process, bytes);
+	put(&w, KFD_RECORD_DEVICE, &s.device[0], sizeof(s.device[0]));
+	for (i = 0; i < num; i++)
+		put(&w, KFD_RECORD_SVM, &s.svm[i], sizeof(s.svm[i]));
+	kfd_image_finish(&w);
+	return w.used;
+}
+
+/* Images from before there were ranges, and what else is special about these. */
+static void test_svm(char *buf)
+{
+	const size_t full = sizeof(struct kfd_record_process);
+	struct kfd_record_svm *svm;
+	struct kfd_image image;
+	size_t len, at;
+	int ret;
+
+	len = write_svm_image(buf, KFD_RECORD_PROCESS_MIN, 1, 0);
+	expect("process record of old", buf, len, 0, NULL);
+	ret = kfd_image_parse(&image, buf, len, NULL);
+	result(!ret && !image.process.num_svm && !image.process.reserved2,
+	       "process record of old has no ranges", "it has some");
+	len = write_svm_image(buf, KFD_RECORD_PROCESS_MIN, 1, 1);
+	expect("ranges behind a process record of old", buf, len, EINVAL,
+	       "more records than the process has");
+	len = write_svm_image(buf, KFD_RECORD_PROCESS_MIN - 8, 1, 0);
+	expect("process record older than that", buf, len, EINVAL, "length");
+	len = write_svm_image(buf, full, 1, 2);
+	expect("nothing but ranges", buf, len, 0, NULL);
+	/* With XNACK every GPU has access, those without a VM too. */
+	len = write_svm_image(buf, full, 0, 1);
+	expect("access of a GPU without VM", buf, len, 0, NULL);
+	at = len - sizeof(*svm);
+	svm = (void *)(buf + at);
+	svm->prefetch_loc = GPU_A;
+	expect("location on a GPU without VM", buf, len, EINVAL,
+	       "prefetch_loc");
+	svm->prefetch_loc = KFD_IOCTL_SVM_LOCATION_UNDEFINED;
+	svm->preferred_loc = GPU_A;
+	expect("preferred on a GPU without VM", buf, len, EINVAL,
+	       "preferred_loc");
+}
+
+/* Write the records of a scene that @order names, one letter each. */
+static size_t write_in_order(char *buf, const char *order)
+{
+	struct kfd_image_writer w;
+	struct scene s;
+
+	scene_init(&s);
+	s.process.num_bos = 1;
+	s.process.num_svm = 1;
+	s.process.num_events = 1;
+	s.process.num_queues = 0;
+	s.bo[0].num_mapped = 0;
+	memset(s.bo[0].mapped, 0, sizeof(s.bo[0].mapped));
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	for (; *order; order++) {
+		if (*order == 'd') {
+			put(&w, KFD_RECORD_DEVICE, &s.device[0],
+			    sizeof(s.device[0]));
+			put(&w, KFD_RECORD_DEVICE, &s.device[1],
+			    sizeof(s.device[1]));
+		} else if (*order == 'b') {
+			put(&w, KFD_RECORD_BO, &s.bo[0], sizeof(s.bo[0]));
+		} else if (*order == 's') {
+			put(&w, KFD_RECORD_SVM, &s.svm[0], sizeof(s.svm[0]));
+		} else {
+			put(&w, KFD_RECORD_EVENT, &s.event[0],
+			    sizeof(s.event[0]));
+		}
+	}
+	kfd_image_finish(&w);
+	return w.used;
+}
+
+/* Types are not numbered in the order in which they come. */
+static void test_order(char *buf)
+{
+	static const char *const wrong[] = { "dsbe", "dbes", "desb" };
+	char name[64];
+	size_t i;
+
+	expect("ranges between buffers and events", buf,
+	       write_in_order(buf, "dbse"), 0, NULL);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		snprintf(name, sizeof(name), "order %s", wrong[i]);
+		expect(name, buf, write_in_order(buf, wrong[i]), EINVAL,
+		       "order of records");
+	}
+}
+
 /* No truncation is an image; a heap copy of just that size bounds the reads. */
 static void test_truncation(const char *buf, size_t len)
 {
@@ -400,6 +585,8 @@ int main(void)
 	test_header(buf);
 	test_fields(buf);
 	test_records(buf);
+	test_svm(buf);
+	test_order(buf);
 	scene_init(&s);
 	len = scene_write(&s, buf);
 	test_truncation(buf, len);
