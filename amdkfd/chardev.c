@@ -35,6 +35,7 @@
 #include "memory/memory.h"
 #include "mmap_offset.h"
 #include "queue/queue.h"
+#include "smi.h"
 #include "svm/svm.h"
 
 #define KFD_NAME	"kfd"
@@ -132,6 +133,14 @@ static void kfd_undo_criu_op(struct file *filp, struct kfd_process *p,
 		kfd_criu_undo_process_info(p, filp);
 }
 
+static void kfd_undo_smi_events(struct file *filp, struct kfd_process *p,
+				const void *before, const void *made)
+{
+	const struct kfd_ioctl_smi_events_args *args = made;
+
+	kfd_smi_undo_open(p, args->anon_fd);
+}
+
 static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 	KFD_IOCTL(GET_VERSION, get_version, get_version, minor_version, 0),
 	KFD_IOCTL_MAKES(CREATE_QUEUE, create_queue, create_queue, queue_id, 0,
@@ -179,7 +188,8 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 	KFD_IOCTL_MAKES(IMPORT_DMABUF, import_dmabuf, import_dmabuf, dmabuf_fd,
 			0, kfd_undo_import_dmabuf),
 	KFD_IOCTL_UNSUPPORTED(ALLOC_QUEUE_GWS),
-	KFD_IOCTL_UNSUPPORTED(SMI_EVENTS),
+	KFD_IOCTL_MAKES(SMI_EVENTS, smi_events, smi_events, gpuid, 0,
+			kfd_undo_smi_events),
 	[_IOC_NR(AMDKFD_IOC_SVM)] = {
 		.cmd = AMDKFD_IOC_SVM,
 		.min_size = sizeof(struct kfd_ioctl_svm_args),

@@ -34,6 +34,7 @@
  * @scheduler_lock: queues of this GPU, their eviction counts and load state
  * @n_cp_queues: compute queues in existence (scheduler_lock)
  * @sdma_used: SDMA queues in existence per engine (scheduler_lock)
+ * @smi_resets: resets so far, for SMI events (smi.c's lock)
  */
 struct kfd_device {
 	u32 id;
@@ -48,6 +49,7 @@ struct kfd_device {
 	struct mutex scheduler_lock; /* queues, whether they run */
 	u32 n_cp_queues;
 	u32 sdma_used[KFD_MAX_SDMA_ENGINES];
+	u32 smi_resets;
 };
 
 /**

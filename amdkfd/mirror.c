@@ -69,6 +69,7 @@
 
 #include "mirror.h"
 #include "process.h"
+#include "smi.h"
 
 /* Pages that are looked up and given away at a time: 2 MiB. */
 #define CHUNK_PAGES		512
@@ -145,7 +146,8 @@ static void mirror_break_locked(struct kfd_mirror *m)
 	if (evict) {
 		mirrors->evicted |= evict;
 		/* The count is raised even when a queue did not stop. */
-		if (kfd_process_evict_on(mirrors->process, evict))
+		if (kfd_process_evict_on(mirrors->process, evict,
+					 m->ops->trigger))
 			pr_warn_ratelimited("amdkfd: pasid %u: a queue did not stop while its memory changes\n",
 					    mirrors->process->pasid);
 	}
@@ -382,6 +384,16 @@ static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 	return ret;
 }
 
+static void mirrors_tell_rescheduled(struct kfd_mirrors *mirrors)
+{
+	struct kfd_process *p = mirrors->process;
+	u32 i;
+
+	for (i = 0; i < p->n_pdds; i++)
+		if (READ_ONCE(mirrors->evicted) & BIT(i))
+			kfd_smi_queue_restore(p, p->pdds[i]->dev, true);
+}
+
 static void mirrors_restore_work(struct work_struct *work)
 {
 	struct kfd_mirrors *mirrors = container_of(work, struct kfd_mirrors,
@@ -397,6 +409,7 @@ static void mirrors_restore_work(struct work_struct *work)
 	if (ret) {
 		pr_debug("amdkfd: pasid %u: memory not restored yet: %d\n",
 			 mirrors->process->pasid, ret);
+		mirrors_tell_rescheduled(mirrors);
 		mutex_lock(&mirrors->notifier_lock);
 		if (!mirrors->closing)
 			queue_delayed_work(restore_wq, &mirrors->restore_work,

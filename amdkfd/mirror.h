@@ -17,6 +17,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include <linux/kfd_ioctl.h>
+
 struct kfd_mirror;
 struct kfd_mirror_chunk;
 struct kfd_process;
@@ -37,6 +39,7 @@ enum kfd_mirror_access {
 /**
  * struct kfd_mirror_ops - the owner of a kind of mirror
  * @name: for messages
+ * @trigger: what an eviction for its sake is told to be
  * @reserve: optional: make room for pages that @populate will get; sleeps.
  *	0 or a negative errno
  * @populate: take pages @first .. @first + @npages - 1 and let the GPUs use
@@ -48,6 +51,7 @@ enum kfd_mirror_access {
  */
 struct kfd_mirror_ops {
 	const char *name;
+	enum KFD_QUEUE_EVICTION_TRIGGERS trigger;
 	int (*reserve)(struct kfd_mirror *m, u64 first, u64 npages);
 	int (*populate)(struct kfd_mirror *m, u64 first, u64 npages,
 			struct page **pages, bool writable);

@@ -22,6 +22,7 @@
 #include "memory/memory.h"
 #include "process.h"
 #include "queue/queue.h"
+#include "smi.h"
 #include "svm/svm.h"
 #include "topology.h"
 
@@ -69,9 +70,15 @@ static const struct kfd_gpu_sink kfd_sink = {
 	.reset = kfd_sink_reset,
 };
 
+static void kfd_device_removed(struct kfd_device *dev)
+{
+	kfd_topology_remove(dev);
+	kfd_smi_device_gone(dev);
+}
+
 static const struct kfd_device_listener kfd_listener = {
 	.added = kfd_topology_add,
-	.removed = kfd_topology_remove,
+	.removed = kfd_device_removed,
 };
 
 /* --- init and exit --------------------------------------------------------- */

@@ -40,6 +40,7 @@
 
 #include "mmap_offset.h"
 #include "process.h"
+#include "smi.h"
 
 #define KFD_PASID_LIMIT		XA_LIMIT(1, 65535)
 
@@ -383,14 +384,21 @@ static int kfd_process_sched(struct kfd_process *p, u32 gpus,
  * kfd_process_evict_on() - take all queues of a process off some of its GPUs
  * @p: the process
  * @gpus: set of GPUs, by kfd_process_device.index
+ * @trigger: why, for SMI events
  *
  * Context: NOTIFIER context (amdkfd/device.h) is fine; takes the GPUs'
  * scheduler_lock. A reference on @p.
  * Return: 0; -ETIME: a queue did not stop. One kfd_process_restore_on() of the
  * same GPUs is owed in both cases.
  */
-int kfd_process_evict_on(struct kfd_process *p, u32 gpus)
+int kfd_process_evict_on(struct kfd_process *p, u32 gpus,
+			 enum KFD_QUEUE_EVICTION_TRIGGERS trigger)
 {
+	u32 i;
+
+	for (i = 0; i < p->n_pdds; i++)
+		if (gpus & BIT(i))
+			kfd_smi_queue_eviction(p, p->pdds[i]->dev, trigger);
 	return kfd_process_sched(p, gpus, kfd_sched_ops->evict);
 }
 
@@ -405,21 +413,28 @@ int kfd_process_evict_on(struct kfd_process *p, u32 gpus)
  */
 int kfd_process_restore_on(struct kfd_process *p, u32 gpus)
 {
+	u32 i;
+
+	for (i = 0; i < p->n_pdds; i++)
+		if (gpus & BIT(i))
+			kfd_smi_queue_restore(p, p->pdds[i]->dev, false);
 	return kfd_process_sched(p, gpus, kfd_sched_ops->restore);
 }
 
 /**
  * kfd_process_evict() - take all queues of a process off all its GPUs
  * @p: the process
+ * @trigger: why, for SMI events
  *
  * Context: NOTIFIER context (amdkfd/device.h) is fine; takes the GPUs'
  * scheduler_lock. A reference on @p.
  * Return: 0; -ETIME: a queue did not stop. One kfd_process_restore() is owed in
  * both cases.
  */
-int kfd_process_evict(struct kfd_process *p)
+int kfd_process_evict(struct kfd_process *p,
+		      enum KFD_QUEUE_EVICTION_TRIGGERS trigger)
 {
-	return kfd_process_evict_on(p, KFD_ALL_GPUS);
+	return kfd_process_evict_on(p, KFD_ALL_GPUS, trigger);
 }
 
 /**
@@ -615,6 +630,7 @@ static void kfd_process_free(struct work_struct *work)
 	u32 i = p->n_pdds;
 
 	xa_erase(&kfd_pasids, p->pasid);
+	kfd_smi_process_gone(p);
 	while (i--) {
 		struct kfd_process_device *pdd = p->pdds[i];
 
@@ -638,7 +654,8 @@ static void kfd_process_kill(struct kfd_process *p)
 
 	WRITE_ONCE(p->dead, true);
 	xa_cmpxchg(&kfd_processes, (unsigned long)p->mm, p, NULL, 0);
-	if (kfd_process_evict(p))
+	/* For good: nobody is told. */
+	if (kfd_process_sched(p, KFD_ALL_GPUS, kfd_sched_ops->evict))
 		pr_warn("process %d: a queue did not stop when the process ended\n",
 			task_pid_nr(p->lead_thread));
 	queue_work(kfd_process_wq, &kfd_process_get(p)->teardown);

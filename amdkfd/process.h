@@ -33,6 +33,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include <linux/kfd_ioctl.h>
+
 #include <amdkfd/device.h>
 
 #include "kfd_device.h"
@@ -143,6 +145,8 @@ struct kfd_pause {
  * @event_lock: see event/
  * @mirrors: memory of the process that GPUs use
  * @pause: checkpoint in progress (@lock)
+ * @smi_sessions: SMI files that it has opened and that are still open, in
+ *	whatever process (raised in @lock)
  * @xnack_enabled: SET_XNACK_MODE (@lock)
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
  *	is set every queue carries one eviction more and userptrs stay absent
@@ -166,6 +170,7 @@ struct kfd_process {
 	spinlock_t event_lock; /* what interrupts touch of events */
 	struct kfd_mirrors mirrors;
 	struct kfd_pause pause;
+	atomic_t smi_sessions;
 	bool xnack_enabled;
 	bool restored;
 	struct work_struct teardown;
@@ -297,14 +302,17 @@ void kfd_process_set_sink(const struct kfd_gpu_sink *sink);
 /*
  * Evict or restore all queues of a process on a set of its GPUs (bits are
  * kfd_process_device.index), or on all. NOTIFIER context is fine. Evictions
- * nest: each must be undone by one restore. evict returns -ETIME when a queue
- * did not stop; it has then been counted on all GPUs asked for all the same.
+ * nest: each must be undone by one restore. Both are told as SMI events, evict
+ * with its reason. evict returns -ETIME when a queue did not stop; it has then
+ * been counted on all GPUs asked for all the same.
  */
 #define KFD_ALL_GPUS	GENMASK(KFD_MAX_GPUS - 1, 0)
 
-int kfd_process_evict_on(struct kfd_process *p, u32 gpus);
+int kfd_process_evict_on(struct kfd_process *p, u32 gpus,
+			 enum KFD_QUEUE_EVICTION_TRIGGERS trigger);
 int kfd_process_restore_on(struct kfd_process *p, u32 gpus);
-int kfd_process_evict(struct kfd_process *p);
+int kfd_process_evict(struct kfd_process *p,
+		      enum KFD_QUEUE_EVICTION_TRIGGERS trigger);
 int kfd_process_restore(struct kfd_process *p);
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 
 #include "process.h"
+#include "smi.h"
 
 static const struct kfd_gpu_sink *kfd_sink;
 
@@ -75,6 +76,8 @@ void kfd_gpu_vm_fault(struct kfd_device *dev, const struct kfd_gpu_fault *fault)
 
 	if (!p)
 		return;
+	if (!fault->retry)
+		kfd_smi_vm_fault(p, dev);
 	kfd_sink->vm_fault(p, dev, fault);
 	kfd_process_put(p);
 }
@@ -126,6 +129,7 @@ void kfd_gpu_reset(struct kfd_device *dev, bool begin)
 {
 	struct kfd_reset_call call = { .dev = dev, .begin = begin };
 
+	kfd_smi_gpu_reset(dev, begin);
 	kfd_process_for_each(kfd_reset_one, &call);
 }
 EXPORT_SYMBOL_GPL(kfd_gpu_reset);

@@ -106,7 +106,8 @@ int kfd_pause_begin(struct kfd_process *p, const struct file *filp)
 
 	lockdep_assert_held(&p->lock);
 	if (!pause->active) {
-		ret = kfd_process_evict(p);
+		ret = kfd_process_evict(p,
+					KFD_QUEUE_EVICTION_CRIU_CHECKPOINT);
 		if (ret) {
 			kfd_process_restore(p);
 			return ret;

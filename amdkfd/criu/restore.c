@@ -316,7 +316,7 @@ static int kfd_restore_load(struct kfd_restore *r,
 	BUILD_BUG_ON(KFD_PHASE_RESTORE_QUEUES - KFD_PHASE_RESTORE_BOS !=
 		     KFD_CRIU_NUM_KINDS - 1);
 	/* The process has no queue yet: this cannot fail, only count. */
-	kfd_process_evict(p);
+	kfd_process_evict(p, KFD_QUEUE_EVICTION_CRIU_RESTORE);
 	p->restored = true;
 	ret = kfd_restore_devices(r);
 	if (!ret)
@@ -417,7 +417,7 @@ static int kfd_resume_locked(struct kfd_process *p)
 	if (ret) {
 		pr_err("pasid %u: its queues do not come back: %d\n", p->pasid,
 		       ret);
-		kfd_process_evict(p);
+		kfd_process_evict(p, KFD_QUEUE_EVICTION_CRIU_RESTORE);
 		return ret;
 	}
 	p->restored = false;

@@ -44,6 +44,7 @@ static void userptr_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
 
 static const struct kfd_mirror_ops userptr_mirror_ops = {
 	.name = "userptr buffer",
+	.trigger = KFD_QUEUE_EVICTION_TRIGGER_USERPTR,
 	.populate = userptr_populate,
 	.invalidate = userptr_invalidate,
 };

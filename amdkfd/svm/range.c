@@ -205,6 +205,7 @@ static void svm_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
 
 static const struct kfd_mirror_ops svm_mirror_ops = {
 	.name = "shared virtual memory",
+	.trigger = KFD_QUEUE_EVICTION_TRIGGER_SVM,
 	.reserve = svm_reserve,
 	.populate = svm_populate,
 	.invalidate = svm_invalidate,

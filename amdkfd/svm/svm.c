@@ -143,7 +143,8 @@ void kfd_svm_lose_holds(struct kfd_svm *svm, u64 start, u64 last)
 		hold->lost = true;
 		pr_warn_ratelimited("amdkfd: pasid %u: memory at %#llx has been unmapped that a queue lives in; the queues of that GPU stop\n",
 				    p->pasid, hold->start);
-		kfd_process_evict_on(p, BIT(hold->pdd->index));
+		kfd_process_evict_on(p, BIT(hold->pdd->index),
+				     KFD_QUEUE_EVICTION_TRIGGER_SVM);
 	}
 }
 

@@ -868,10 +868,52 @@ enum KFD_SVM_UNMAP_TRIGGERS {
 #define KFD_SMI_EVENT_MSG_SIZE	96	/* bytes, the longest line */
 
 /**
+ * DOC: The file of SMI events
+ *
+ * SMI_EVENTS opens a file, close-on-exec, for one GPU. It tells what happens
+ * there to the process that opened it, and resets of the GPU; with
+ * %KFD_SMI_EVENT_ALL_PROCESS in the mask, and if its opener had CAP_SYS_ADMIN,
+ * what happens to all processes. Whoever gets the file sees what its opener
+ * may see.
+ *
+ * **write()** of a __u64 mask selects events; nothing is selected at first.
+ * Bits that are no event's are without effect. Fewer than eight bytes:
+ * %EFAULT.
+ *
+ * **read()** never waits: %EAGAIN when there is nothing. It gives as many whole
+ * lines as fit; a line that does not fit alone comes in pieces. 1024 bytes of
+ * unread lines are kept, further ones are dropped and counted in the file's
+ * fdinfo. 0: the GPU has been unregistered, there is no more.
+ *
+ * **poll()**: %POLLIN when there is something to read, %POLLHUP at the end.
+ *
+ * A line begins with the number of its event in hex. Times are nanoseconds
+ * since boot, sleep included; ids of processes are those of the initial
+ * namespace; addresses and sizes are in pages; NAME has no unprintable
+ * characters (they are told as "?")::
+ *
+ *	VMFAULT			"%x:%s"			pid, name
+ *	GPU_PRE_RESET, _POST	"%x"			number of the reset
+ *	MIGRATE_START		"%d -%d @%x(%x) %x->%x %x:%x %d"
+ *				time, pid, first page, pages, from and to
+ *				gpu_id, prefetch and preferred location, why
+ *	MIGRATE_END		"%d -%d @%x(%x) %x->%x %d"
+ *	PAGE_FAULT_START	"%d -%d @%x(%x) %c"	time, pid, page, gpu_id,
+ *				R or W
+ *	PAGE_FAULT_END		the same, M: pages were moved, U: were not
+ *	QUEUE_EVICTION		"%d -%d %x %d"		time, pid, gpu_id, why
+ *	QUEUE_RESTORE		"%d -%d %x", and " R" when it did not work and
+ *				will be tried again
+ *	UNMAP_FROM_GPU		"%d -%d @%x(%x) %x %d"	time, pid, first page,
+ *				pages, gpu_id, why
+ *
+ * gpu_ids in lines are the GPU's own, as in the topology.
+ */
+
+/**
  * struct kfd_ioctl_smi_events_args - SMI_EVENTS: open a file of events
  * @gpuid: in: which GPU
- * @anon_fd: out: the file. Writing a __u64 mask (made by
- *	KFD_SMI_EVENT_MASK_FROM_INDEX()) to it selects events
+ * @anon_fd: out: the file, see above
  */
 struct kfd_ioctl_smi_events_args {
 	__u32 gpuid;
