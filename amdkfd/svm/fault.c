@@ -19,6 +19,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 
+#include "../smi.h"
 #include "svm.h"
 
 /* Blocks beyond that are as good as the whole range. */
@@ -189,12 +190,15 @@ static int svm_serve_locked(struct kfd_svm *svm,
 static void svm_serve(struct kfd_svm *svm, const struct kfd_svm_fault *fault)
 {
 	struct kfd_process *p = svm->process;
+	struct kfd_device *dev = p->pdds[fault->gpu]->dev;
 	int ret = -EAGAIN;
 
+	kfd_smi_page_fault_start(p, dev, fault->va, fault->write);
 	mutex_lock(&svm->lock);
 	if (!READ_ONCE(p->pause.active))
 		ret = svm_serve_locked(svm, fault);
 	mutex_unlock(&svm->lock);
+	kfd_smi_page_fault_end(p, dev, fault->va, false);
 	if (ret && ret != -EAGAIN)
 		pr_debug("pasid %u: fault at %#llx is not served: %d\n",
 			 p->pasid, fault->va, ret);

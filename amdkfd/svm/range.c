@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "../criu/image.h"
+#include "../smi.h"
 #include "svm.h"
 
 #define SVM_START(r)	((r)->start)
@@ -134,8 +135,10 @@ static enum kfd_mirror_access svm_access(const struct kfd_svm_attrs *attrs)
 	       KFD_MIRROR_READ : KFD_MIRROR_WRITE_IF_ALLOWED;
 }
 
-static void svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages)
+static void svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
+		      enum KFD_SVM_UNMAP_TRIGGERS trigger)
 {
+	unsigned long first = va >> PAGE_SHIFT;
 	struct kfd_process *p = r->svm->process;
 	struct kfd_process_device *pdd;
 	u32 i;
@@ -143,9 +146,12 @@ static void svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages)
 	lockdep_assert_held(&p->mirrors.notifier_lock);
 	for (i = 0; i < p->n_pdds; i++) {
 		pdd = p->pdds[i];
-		if (gpus & BIT(i))
-			pdd->dev->ops->svm_unmap(pdd->dev->gpu, pdd->gpu_vm,
-						 va, npages);
+		if (!(gpus & BIT(i)))
+			continue;
+		pdd->dev->ops->svm_unmap(pdd->dev->gpu, pdd->gpu_vm, va,
+					 npages);
+		kfd_smi_unmap_from_gpu(p, pdd->dev, first, first + npages - 1,
+				       trigger);
 	}
 }
 
@@ -187,6 +193,16 @@ static int svm_populate(struct kfd_mirror *m, u64 first, u64 npages,
 	return ret;
 }
 
+static enum KFD_SVM_UNMAP_TRIGGERS
+svm_unmap_trigger(const struct mmu_notifier_range *why)
+{
+	if (why && why->event == MMU_NOTIFY_UNMAP)
+		return KFD_SVM_UNMAP_TRIGGER_UNMAP_FROM_CPU;
+	if (why && why->event == MMU_NOTIFY_MIGRATE)
+		return KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY_MIGRATE;
+	return KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY;
+}
+
 static void svm_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
 			   const struct mmu_notifier_range *why)
 {
@@ -194,7 +210,7 @@ static void svm_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
 	u64 va = r->start + (first << PAGE_SHIFT);
 
 	if (r->mapped) {
-		svm_unmap(r, r->mapped, va, npages);
+		svm_unmap(r, r->mapped, va, npages, svm_unmap_trigger(why));
 		r->svm->num_unmaps++;
 		if (npages == m->npages)
 			r->mapped = 0;
@@ -403,7 +419,8 @@ static void svm_unmap_strangers(struct kfd_svm_range *r)
 
 	if (!strangers)
 		return;
-	svm_unmap(r, strangers, r->start, r->mirror.npages);
+	svm_unmap(r, strangers, r->start, r->mirror.npages,
+		  KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY);
 	r->mapped &= r->gpus;
 }
 
