@@ -17,6 +17,7 @@
  *	            vm->lock		no allocation with reclaim, no mmap_lock
  *	              object locks
  *	                process->event_lock	spinlock
+ *	                kfd_smi_lock	spinlock (smi.c)
  *
  * Floor 3 (memory, queue, event) hangs its state into @state / @state of the
  * per-device data by registering kfd_component_ops; floor 2 never looks in.

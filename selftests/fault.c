@@ -375,6 +375,15 @@ static int open_kfd(void *data)
 	return CTX(data)->fd < 0 ? -errno : 0;
 }
 
+static int open_smi(void *data)
+{
+	struct kfd_ioctl_smi_events_args args = { .gpuid = CTX(data)->k.gpu[0].gpu_id };
+	int ret = kfd_call(CTX(data)->k.fd, AMDKFD_IOC_SMI_EVENTS, &args);
+
+	CTX(data)->fd = ret ? -1 : (int)args.anon_fd;
+	return ret;
+}
+
 static int close_op(void *data)
 {
 	return close(CTX(data)->fd) ? -errno : 0;
@@ -400,6 +409,9 @@ static const struct kfd_fault_op file_ops[] = {
 	{ .name = "open /dev/kfd again", .op = open_kfd, .finish = open_end,
 	  .fallback = XARRAY },
 	{ .name = "close /dev/kfd", .prepare = open_kfd, .op = close_op,
+	  .finish = close_end, .fallback = "a close never fails", .none = true },
+	{ .name = "SMI_EVENTS", .op = open_smi, .finish = open_end },
+	{ .name = "close SMI file", .prepare = open_smi, .op = close_op,
 	  .finish = close_end, .fallback = "a close never fails", .none = true },
 };
 
