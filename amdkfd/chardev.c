@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/kfd (floor 5): open, the ioctl table and the copying of arguments,
- * mmap, fdinfo.
+ * /dev/kfd (floor 5): open, the ioctl table and the copying of arguments, mmap.
  *
  * filp->private_data is the process, referenced, from open to release and
  * never changes. Nothing here has a lock of its own.
@@ -20,7 +19,6 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -390,48 +388,7 @@ static int kfd_mmap(struct file *filp, struct vm_area_struct *vma)
 	}
 }
 
-/* --- fdinfo ---------------------------------------------------------------- */
-
-static void kfd_show_device(struct seq_file *m, struct kfd_process_device *pdd)
-{
-	u64 total;
-	u32 evicted;
-
-	mutex_lock(&pdd->dev->scheduler_lock);
-	evicted = pdd->evicted;
-	total = pdd->evictions_total;
-	mutex_unlock(&pdd->dev->scheduler_lock);
-
-	seq_printf(m, "kfd-gpu:\t%u user-id %u vm %u evicted %u evictions %llu\n",
-		   pdd->dev->id, pdd->user_gpu_id, pdd->gpu_vm ? 1 : 0, evicted,
-		   total);
-}
-
-static void kfd_show_fdinfo(struct seq_file *m, struct file *filp)
-{
-	struct kfd_process *p = filp->private_data;
-	int ret;
-	u32 i;
-
-	ret = kfd_process_lock(p);
-	if (ret == -EINTR)
-		return;
-	seq_printf(m, "kfd-pid:\t%d\n", task_tgid_vnr(p->lead_thread));
-	seq_printf(m, "kfd-dead:\t%d\n", ret ? 1 : 0);
-	if (ret)
-		return;
-
-	seq_printf(m, "kfd-pasid:\t%u\n", p->pasid);
-	seq_printf(m, "kfd-paused:\t%d\n", p->pause.active);
-	seq_printf(m, "kfd-restored:\t%d\n", p->restored);
-	seq_printf(m, "kfd-bos:\t%u\n", kfd_memory_criu_ops.count(p));
-	seq_printf(m, "kfd-events:\t%u\n", kfd_event_criu_ops.count(p));
-	seq_printf(m, "kfd-queues:\t%u\n", kfd_queue_criu_ops.count(p));
-	seq_printf(m, "kfd-gpus:\t%u\n", p->n_pdds);
-	for (i = 0; i < p->n_pdds; i++)
-		kfd_show_device(m, p->pdds[i]);
-	kfd_process_unlock(p);
-}
+/* --- the device ------------------------------------------------------------ */
 
 static const struct file_operations kfd_fops = {
 	.owner = THIS_MODULE,

@@ -27,4 +27,9 @@ int kfd_chardev_init(void);
 void kfd_chardev_exit(void);
 struct device *kfd_chardev_device(void);
 
+/* fdinfo.c */
+struct seq_file;
+
+void kfd_show_fdinfo(struct seq_file *m, struct file *filp);
+
 #endif

@@ -350,7 +350,7 @@ static void load_shot(struct kfd *k, struct shot *shot, uint64_t n)
 static int fdinfo_is_clean(struct kfd *k)
 {
 	unsigned int id, user, vm, evicted, value, gpus = 0, zeros = 0;
-	char path[64], text[2048], *line, *save;
+	char path[64], text[8192], *line, *save;
 	int ret;
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", k->fd);

@@ -24,6 +24,9 @@ int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data);
 void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
 			  struct file *filp);
 
+/* criu_show.c; p->lock held */
+void kfd_criu_show(struct seq_file *m, struct kfd_process *p);
+
 /* checkpoint.c; takes p->lock */
 void kfd_criu_undo_process_info(struct kfd_process *p, const struct file *filp);
 

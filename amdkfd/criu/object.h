@@ -16,6 +16,7 @@
 struct kfd_process;
 struct kfd_criu_bo_bucket;
 struct file;
+struct seq_file;
 
 /**
  * struct kfd_criu_dump - a checkpoint under way
@@ -73,7 +74,11 @@ struct kfd_criu_load {
  * @save_process: optional: fields of the process record that are this kind's
  * @load_process: optional: act on them, before the first @load of this kind
  *
- * All sleep and are called with p->lock held and all queues evicted.
+ * @show: optional: its lines of fdinfo, the whole of its state; -EINTR: the
+ *	reader is being killed
+ *
+ * All sleep and are called with p->lock held, and all but @show with all queues
+ * evicted.
  */
 struct kfd_criu_object_ops {
 	const char *name;
@@ -88,11 +93,17 @@ struct kfd_criu_object_ops {
 	void (*save_process)(struct kfd_process *p,
 			     struct kfd_record_process *rec);
 	int (*load_process)(struct kfd_criu_load *load);
+	int (*show)(struct seq_file *m, struct kfd_process *p);
 };
 
 extern const struct kfd_criu_object_ops kfd_memory_criu_ops;
 extern const struct kfd_criu_object_ops kfd_svm_criu_ops;
 extern const struct kfd_criu_object_ops kfd_event_criu_ops;
 extern const struct kfd_criu_object_ops kfd_queue_criu_ops;
+
+/* Beside each kind's state: its .show. */
+int kfd_memory_show(struct seq_file *m, struct kfd_process *p);
+int kfd_event_show(struct seq_file *m, struct kfd_process *p);
+int kfd_queue_show(struct seq_file *m, struct kfd_process *p);
 
 #endif

@@ -155,4 +155,5 @@ const struct kfd_criu_object_ops kfd_event_criu_ops = {
 	.has_state = kfd_event_criu_has_state,
 	.save_process = kfd_event_criu_save_process,
 	.load_process = kfd_event_criu_load_process,
+	.show = kfd_event_show,
 };

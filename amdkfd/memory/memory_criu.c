@@ -204,4 +204,5 @@ const struct kfd_criu_object_ops kfd_memory_criu_ops = {
 	.save = memory_criu_save,
 	.load = memory_criu_load,
 	.unload = kfd_memory_free_all,
+	.show = kfd_memory_show,
 };

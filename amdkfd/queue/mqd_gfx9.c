@@ -448,6 +448,35 @@ static void mqd9_wave_state(const struct kfd_queue *q, u32 *ctl_stack_used,
 			  m[MQD9_CP_HQD_CNTL_STACK_SIZE];
 }
 
+/* The read pointer of a compute queue is kept wrapped, the write pointer not. */
+static void mqd9_progress(const struct kfd_queue *q,
+			  struct kfd_gpu_queue_progress *out)
+{
+	const u32 *m = q->mqd;
+	u32 ring = q->props.ring_size / 4;
+	bool part;
+
+	if (kfd_queue_is_sdma(q->props.type)) {
+		out->rptr = ((u64)m[SDMA_MQD9_RB_RPTR_HI] << 32 |
+			     m[SDMA_MQD9_RB_RPTR]) / 4;
+		out->wptr = ((u64)m[SDMA_MQD9_RB_WPTR_HI] << 32 |
+			     m[SDMA_MQD9_RB_WPTR]) / 4;
+		part = m[SDMA_MQD9_IB_SIZE] || m[SDMA_MQD9_MIDCMD_CNTL];
+		out->halted = m[SDMA_MQD9_STATUS];
+	} else {
+		out->wptr = (u64)m[MQD9_CP_HQD_PQ_WPTR_HI] << 32 |
+			    m[MQD9_CP_HQD_PQ_WPTR_LO];
+		/* A disabled queue may have no ring. */
+		out->rptr = out->wptr - (ring ? (out->wptr -
+				m[MQD9_CP_HQD_PQ_RPTR]) & (ring - 1) : 0);
+		part = m[MQD9_CP_HQD_IB_CONTROL] & MQD9_IB_PROCESSING ||
+		       m[MQD9_CP_HQD_CNTL_STACK_OFFSET] !=
+		       m[MQD9_CP_HQD_CNTL_STACK_SIZE];
+		out->halted = m[MQD9_CP_HQD_ERROR];
+	}
+	out->idle = !part && out->rptr == out->wptr;
+}
+
 const struct kfd_mqd_ops kfd_mqd_gfx9_ops = {
 	.size = mqd9_size,
 	.init = mqd9_init,
@@ -456,4 +485,5 @@ const struct kfd_mqd_ops kfd_mqd_gfx9_ops = {
 	.restore_stack = mqd9_restore_stack,
 	.fields = mqd9_fields,
 	.wave_state = mqd9_wave_state,
+	.progress = mqd9_progress,
 };

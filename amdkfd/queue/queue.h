@@ -110,6 +110,7 @@ struct kfd_queue_buffers {
  * @gpu_queue: the provider's side
  * @link: in the per-GPU list (scheduler_lock)
  * @evictions: reasons not to run (scheduler_lock)
+ * @evictions_total: how often one was added, for fdinfo (scheduler_lock)
  * @loaded: it is on the hardware (scheduler_lock)
  * @error: the GPU gave it up; set once from the provider's thread
  */
@@ -128,6 +129,7 @@ struct kfd_queue {
 	struct kfd_gpu_queue *gpu_queue;
 	struct list_head link;
 	u32 evictions;
+	u64 evictions_total;
 	bool loaded;
 	bool error;
 };
@@ -174,6 +176,7 @@ struct kfd_mqd_field {
  * @fields: the classes of all dwords of an MQD of this queue type, in order
  *	and without a gap
  * @wave_state: bytes used of control stack and of the save area
+ * @progress: ring positions, and whether anything of a packet is left undone
  *
  * All work on memory alone; @q is not loaded.
  */
@@ -186,6 +189,8 @@ struct kfd_mqd_ops {
 	const struct kfd_mqd_field *(*fields)(u32 type, u32 *count);
 	void (*wave_state)(const struct kfd_queue *q, u32 *ctl_stack_used,
 			   u32 *save_area_used);
+	void (*progress)(const struct kfd_queue *q,
+			 struct kfd_gpu_queue_progress *out);
 };
 
 /**

@@ -204,4 +204,5 @@ const struct kfd_criu_object_ops kfd_queue_criu_ops = {
 	.save = kfd_queue_criu_save,
 	.load = kfd_queue_criu_load,
 	.unload = kfd_queue_criu_unload,
+	.show = kfd_queue_show,
 };

@@ -88,6 +88,7 @@ static int kfd_queue_sched_evict(struct kfd_process_device *pdd)
 	/* Count first: a queue that does not stop must not keep the rest on. */
 	list_for_each_entry(q, &dq->list, link) {
 		q->evictions++;
+		q->evictions_total++;
 		err = kfd_queue_stop(q, timeout_ms);
 		if (err) {
 			ret = err;

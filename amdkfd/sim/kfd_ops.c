@@ -410,6 +410,7 @@ const struct kfd_device_ops sim_kfd_ops = {
 	.queue_create = sim_queue_create,
 	.queue_load = sim_queue_load,
 	.queue_preempt = sim_queue_preempt,
+	.queue_progress = sim_queue_progress,
 	.queue_destroy = sim_queue_destroy,
 	.set_scratch = sim_op_set_scratch,
 	.set_trap_handler = sim_op_set_trap_handler,

@@ -161,6 +161,8 @@ int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
 		     struct kfd_gpu_queue **queue);
 int sim_queue_load(void *gpu, struct kfd_gpu_queue *queue);
 int sim_queue_preempt(void *gpu, struct kfd_gpu_queue *queue, u32 timeout_ms);
+void sim_queue_progress(void *gpu, struct kfd_gpu_queue *queue,
+			struct kfd_gpu_queue_progress *progress);
 void sim_queue_destroy(void *gpu, struct kfd_gpu_queue *queue);
 void sim_fault_reply(void *gpu, struct kfd_gpu_vm *vm, u64 va, bool resolved);
 int sim_doorbell_init(void *gpu, struct kfd_doorbell *db);

@@ -158,6 +158,21 @@ struct kfd_gpu_queue_desc {
 };
 
 /**
+ * struct kfd_gpu_queue_progress - how far a queue has come
+ * @rptr: how far its ring has been read: dwords since the queue was made,
+ *	not wrapped
+ * @wptr: how far it has been written, likewise
+ * @idle: all that was written has been read, and nothing of it is under way
+ * @halted: it stopped at an error and does not go on by itself
+ */
+struct kfd_gpu_queue_progress {
+	u64 rptr;
+	u64 wptr;
+	bool idle;
+	bool halted;
+};
+
+/**
  * struct kfd_gpu_clocks - one reading of a GPU's clocks
  * @gpu_counter: GPU clock counter, ticks of 10 ns (100 MHz crystal)
  */
@@ -264,6 +279,9 @@ struct kfd_gpu_bo_info {
  * @queue_preempt: NOTIFIER: stop the queue and save its state into MQD and
  *	control stack within @timeout_ms. ETIME: it did not stop in time; the
  *	queue counts as still loaded. Preempting one that is not loaded: 0.
+ * @queue_progress: how far a queue has come, by the write pointer in memory;
+ *	one that is not loaded: when it was taken off. Under
+ *	device->scheduler_lock; does not wait for the engine's thread.
  * @queue_destroy: free it; a queue that is still loaded is stopped by force.
  * @set_scratch: SH_STATIC_MEM-style scratch aperture backing, bytes >> 0.
  * @set_trap_handler: TBA and TMA of the VM.
@@ -321,6 +339,8 @@ struct kfd_device_ops {
 	int (*queue_load)(void *gpu, struct kfd_gpu_queue *queue);
 	int (*queue_preempt)(void *gpu, struct kfd_gpu_queue *queue,
 			     u32 timeout_ms);
+	void (*queue_progress)(void *gpu, struct kfd_gpu_queue *queue,
+			       struct kfd_gpu_queue_progress *progress);
 	void (*queue_destroy)(void *gpu, struct kfd_gpu_queue *queue);
 
 	void (*set_scratch)(void *gpu, struct kfd_gpu_vm *vm, u64 va);

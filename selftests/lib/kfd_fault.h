@@ -20,7 +20,7 @@
  * @available: VRAM that can be had, by GPU
  */
 struct kfd_state {
-	char text[2048];
+	char text[8192];
 	int fds;
 	int maps;
 	uint64_t available[KFD_MAX_TEST_GPUS];
