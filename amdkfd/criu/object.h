@@ -103,6 +103,7 @@ extern const struct kfd_criu_object_ops kfd_queue_criu_ops;
 
 /* Beside each kind's state: its .show. */
 int kfd_memory_show(struct seq_file *m, struct kfd_process *p);
+int kfd_svm_show(struct seq_file *m, struct kfd_process *p);
 int kfd_event_show(struct seq_file *m, struct kfd_process *p);
 int kfd_queue_show(struct seq_file *m, struct kfd_process *p);
 

@@ -240,4 +240,5 @@ const struct kfd_criu_object_ops kfd_svm_criu_ops = {
 	.unload = svm_criu_unload,
 	.save_process = svm_criu_save_process,
 	.load_process = svm_criu_load_process,
+	.show = kfd_svm_show,
 };
