@@ -44,6 +44,7 @@
 
 struct kfd_process;
 struct kfd_process_device;
+struct seq_file;
 
 /**
  * enum kfd_component - the kinds of state that floor 3 keeps per process
@@ -126,6 +127,22 @@ struct kfd_pause {
 	struct delayed_work watch;
 };
 
+#define KFD_REFUSAL_TEXT	160
+
+/**
+ * struct kfd_refusal - why the last checkpoint op was refused
+ * @op: which one
+ * @err: the errno, negative; 0: it was not refused
+ * @text: the reason, naming the object
+ *
+ * Protected by process->lock. See refusal.c.
+ */
+struct kfd_refusal {
+	const char *op;
+	int err;
+	char text[KFD_REFUSAL_TEXT];
+};
+
 /**
  * struct kfd_process - a process (mm) that opened /dev/kfd
  * @ref: references: the mm's notifier, every open file, look-ups, works
@@ -146,6 +163,7 @@ struct kfd_pause {
  * @event_lock: see event/
  * @mirrors: memory of the process that GPUs use
  * @pause: checkpoint in progress (@lock)
+ * @refusal: why there is none (@lock)
  * @smi_sessions: SMI files that it has opened and that are still open, in
  *	whatever process (raised in @lock)
  * @xnack_enabled: SET_XNACK_MODE (@lock)
@@ -171,6 +189,7 @@ struct kfd_process {
 	spinlock_t event_lock; /* what interrupts touch of events */
 	struct kfd_mirrors mirrors;
 	struct kfd_pause pause;
+	struct kfd_refusal refusal;
 	atomic_t smi_sessions;
 	bool xnack_enabled;
 	bool restored;
@@ -296,6 +315,12 @@ void kfd_mapping_exit(void);
 void kfd_mapping_setup(struct address_space *mapping);
 int kfd_doorbell_mmap(struct kfd_process_device *pdd,
 		      struct vm_area_struct *vma, bool mmio);
+
+/* refusal.c: why a checkpoint is refused; p->lock held */
+int kfd_refuse(struct kfd_process *p, int err, const char *fmt, ...)
+	__printf(3, 4);
+void kfd_refusal_begin(struct kfd_process *p, const char *op);
+void kfd_refusal_show(struct seq_file *m, struct kfd_process *p);
 
 /* upcall.c */
 void kfd_process_set_sink(const struct kfd_gpu_sink *sink);

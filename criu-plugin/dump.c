@@ -40,6 +40,7 @@
 #include "topology.h"
 
 #define NO_FD			0xffffffffu
+#define REFUSAL_SIZE		256
 
 /* A process whose GPU state has been dumped, and which is paused still. */
 struct dumped {
@@ -109,13 +110,28 @@ static const char *op_hint(int err)
 		return " (the KFD driver is too old for checkpoints: 1.8 is needed)";
 	case -EBUSY:
 		return " (it was restored and not resumed)";
-	case -EOPNOTSUPP:
-		return " (it shares a buffer with another process: free the import first)";
+	case -EXDEV:
+		return " (it has imported a buffer: free that first)";
+	case -EMLINK:
+		return " (another process has a buffer of it: that must let go of it first)";
+	case -EREMOTE:
+		return " (a buffer is pinned for another device: detach it first)";
+	case -EISCONN:
+		return " (it has SMI events open: close them first)";
 	case -ETIME:
 		return " (a queue did not stop in time: try again when the GPU is less busy)";
 	default:
 		return "";
 	}
+}
+
+/* What the driver itself has to say about it, if anything. */
+static void print_refusal(int kfd)
+{
+	char text[REFUSAL_SIZE];
+
+	if (!sys_refusal(kfd, text, sizeof(text)))
+		pr_err("the driver refused: %s\n", text);
 }
 
 static void unpause(struct dumped *d)
@@ -223,10 +239,12 @@ static int checkpoint(struct dumped *d, struct snapshot *s)
 	for (i = 0; i < args->num_bos; i++)
 		if (!s->bos[i].dmabuf_fd)
 			s->bos[i].dmabuf_fd = NO_FD;
-	if (ret)
+	if (ret) {
 		pr_err("process %d: CHECKPOINT of %u GPUs, %u BOs and %u objects failed: %s%s\n",
 		       d->ns_pid, args->num_devices, args->num_bos, args->num_objects,
 		       strerror(-ret), op_hint(ret));
+		print_refusal(d->kfd);
+	}
 	return ret;
 }
 
@@ -592,6 +610,7 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 	if (ret) {
 		pr_err("file %#x of /dev/kfd: the process cannot be paused: %s%s\n", id,
 		       strerror(-ret), op_hint(ret));
+		print_refusal(d->kfd);
 		drop_dumped(d);
 		return ret;
 	}

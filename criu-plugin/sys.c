@@ -123,6 +123,37 @@ int sys_criu_op(int kfd, struct kfd_ioctl_criu_args *args)
 	return ret < 0 ? -errno : 0;
 }
 
+/**
+ * sys_refusal() - why the driver refused the last operation, in its words
+ * @kfd: file that it was asked on
+ * @text: "OPERATION ERRNO reason", or an empty string
+ * @size: bytes at @text, at least 1
+ *
+ * Return: 0, or -ENOENT: it has not said anything.
+ */
+int sys_refusal(int kfd, char *text, size_t size)
+{
+	static const char key[] = "kfd-refused:\t";
+	char path[64], line[512];
+	int ret = -ENOENT;
+	FILE *f;
+
+	text[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", kfd);
+	f = fopen(path, "re");
+	if (!f)
+		return -ENOENT;
+	while (ret && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, key, sizeof(key) - 1))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(text, size, "%s", line + sizeof(key) - 1);
+		ret = 0;
+	}
+	fclose(f);
+	return ret;
+}
+
 /* The highest number of an open fd of this process, or -1. */
 static int highest_fd(void)
 {

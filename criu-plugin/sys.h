@@ -58,6 +58,7 @@ const char *sys_topology_root(void);
 int sys_open_kfd(void);
 int sys_open_render(unsigned int minor_nr);
 int sys_criu_op(int kfd, struct kfd_ioctl_criu_args *args);
+int sys_refusal(int kfd, char *text, size_t size);
 int sys_keep_fd(int fd);
 int sys_find_holders(int fd, struct sys_holders *out);
 int sys_borrow_fd(pid_t pid, dev_t rdev);

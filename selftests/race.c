@@ -321,19 +321,24 @@ static int use_event(struct racer *t)
 
 /* --- checkpoint and restore -------------------------------------------------- */
 
+/* There is an imported buffer, or a child has our dma-bufs as it has all files. */
+static bool is_refusal(int ret)
+{
+	return ret == -EXDEV || ret == -EMLINK;
+}
+
 static int pause_process(struct racer *t)
 {
 	struct kfd_ioctl_criu_args info;
 	int ret = kfd_criu_info(t->k.fd, &info);
 
+	if (is_refusal(ret))
+		return 0;
 	/* One pause, ended by whoever is first. */
 	return ret ? ret : may(kfd_criu_unpause(t->k.fd), EINVAL);
 }
 
-/*
- * Counts may have changed, or the other one has ended the pause, or there is an
- * imported buffer, which cannot be saved.
- */
+/* Counts may have changed, or the other one has ended the pause. */
 static int dump(int fd)
 {
 	struct kfd_ioctl_criu_args args;
@@ -343,14 +348,14 @@ static int dump(int fd)
 	memset(&s, 0, sizeof(s));
 	ret = kfd_criu_info(fd, &s.info);
 	if (ret)
-		return ret;
+		return is_refusal(ret) ? 0 : ret;
 	ret = kfd_snapshot_alloc(&s);
 	if (ret)
 		return ret;
 	kfd_snapshot_args(&s, &args);
 	ret = kfd_criu_op(fd, &args, KFD_CRIU_OP_CHECKPOINT);
 	kfd_snapshot_free(&s);
-	ret = may(may(ret, EINVAL), EOPNOTSUPP);
+	ret = may(may(ret, EINVAL), EXDEV);
 	return ret ? ret : may(kfd_criu_unpause(fd), EINVAL);
 }
 

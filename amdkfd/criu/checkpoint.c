@@ -37,6 +37,35 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
 	       kfd_queue_criu_ops.count(p);
 }
 
+/*
+ * Whether an image of @size bytes can hold the process. Who uses its memory
+ * besides itself is asked when a pause begins and not again: the dumper himself
+ * does, as soon as he has the dma-bufs.
+ */
+static int kfd_criu_check(struct kfd_process *p, u64 size)
+{
+	int ret = 0;
+	u32 i;
+
+	if (p->restored)
+		return kfd_refuse(p, -EBUSY,
+				  "the process was restored and not yet resumed");
+	if (size > KFD_IMAGE_MAX_BYTES)
+		return kfd_refuse(p, -E2BIG,
+				  "the image would have %llu bytes, more than %u",
+				  size, KFD_IMAGE_MAX_BYTES);
+	if (atomic_read(&p->smi_sessions))
+		return kfd_refuse(p, -EISCONN,
+				  "the process has %d files of SMI events open",
+				  atomic_read(&p->smi_sessions));
+	if (p->pause.active)
+		return 0;
+	for (i = 0; i < KFD_CRIU_NUM_KINDS && !ret; i++)
+		if (kfd_criu_kinds[i]->check)
+			ret = kfd_criu_kinds[i]->check(p);
+	return ret;
+}
+
 /**
  * kfd_criu_process_info - PROCESS_INFO: pause, and say how large the image is
  * @p: the process
@@ -46,7 +75,9 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
  * Context: sleeps; process->lock held.
  * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed;
  * -ETIME: a queue does not stop, and the process goes on; -E2BIG: more state
- * than an image may have.
+ * than an image may have; -EISCONN, -EXDEV, -EMLINK, -EREMOTE: something is
+ * shared that an image cannot hold; -EINTR: the caller is being killed. All but
+ * ENODEV and EINTR leave their reason in fdinfo.
  */
 int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args)
@@ -54,12 +85,12 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 	int ret;
 
 	kfd_criu_phase(p, KFD_PHASE_INFO_BEGIN);
+	kfd_refusal_begin(p, "PROCESS_INFO");
 	if (!p->n_pdds)
 		return -ENODEV;
-	if (p->restored)
-		return -EBUSY;
-	if (kfd_criu_image_size(p) > KFD_IMAGE_MAX_BYTES)
-		return -E2BIG;
+	ret = kfd_criu_check(p, kfd_criu_image_size(p));
+	if (ret)
+		return ret;
 	ret = kfd_pause_begin(p, filp);
 	if (ret)
 		return ret;
@@ -225,8 +256,8 @@ static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
  * Context: sleeps; process->lock held.
  * Return: 0, with a dma-buf fd of the caller in the bucket of every VRAM and
  * GTT buffer; -EINVAL: not paused, counts or sizes that are no longer right,
- * no pointer; -EFAULT; -ENOMEM; -EMFILE; -EOPNOTSUPP: an object that cannot be
- * saved (memory/); -ETIME: a queue did not stop. No fd is installed then.
+ * no pointer; -EFAULT; -ENOMEM; -EMFILE; -EXDEV: a buffer was imported since the
+ * pause began; -ETIME: a queue did not stop. No fd is installed then.
  */
 int kfd_criu_checkpoint(struct kfd_process *p,
 			const struct kfd_ioctl_criu_args *args)
@@ -238,6 +269,7 @@ int kfd_criu_checkpoint(struct kfd_process *p,
 	int ret;
 
 	kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_BEGIN);
+	kfd_refusal_begin(p, "CHECKPOINT");
 	if (!p->pause.active || !kfd_criu_args_match(p, args))
 		return -EINVAL;
 

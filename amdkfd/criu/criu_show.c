@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Checkpoint and restore in fdinfo (floor 4): whether a process is paused and
- * by whom, and whether it waits for its RESUME.
+ * by whom, whether it waits for its RESUME, and what it was refused for.
  */
 #include <linux/pid.h>
 #include <linux/seq_file.h>
@@ -23,4 +23,7 @@ void kfd_criu_show(struct seq_file *m, struct kfd_process *p)
 	seq_printf(m, "kfd-paused-by:\t%d\n",
 		   p->pause.active ? pid_vnr(p->pause.owner) : 0);
 	seq_printf(m, "kfd-restored:\t%d\n", p->restored);
+	seq_printf(m, "kfd-smi-sessions:\t%d\n",
+		   atomic_read(&p->smi_sessions));
+	kfd_refusal_show(m, p);
 }

@@ -74,11 +74,13 @@ struct kfd_criu_load {
  * @save_process: optional: fields of the process record that are this kind's
  * @load_process: optional: act on them, before the first @load of this kind
  *
+ * @check: optional: whether an image can hold what there is: 0, or what
+ *	kfd_refuse() returned; before a pause begins
  * @show: optional: its lines of fdinfo, the whole of its state; -EINTR: the
  *	reader is being killed
  *
- * All sleep and are called with p->lock held, and all but @show with all queues
- * evicted.
+ * All sleep and are called with p->lock held, and all but @check and @show with
+ * all queues evicted.
  */
 struct kfd_criu_object_ops {
 	const char *name;
@@ -93,6 +95,7 @@ struct kfd_criu_object_ops {
 	void (*save_process)(struct kfd_process *p,
 			     struct kfd_record_process *rec);
 	int (*load_process)(struct kfd_criu_load *load);
+	int (*check)(struct kfd_process *p);
 	int (*show)(struct seq_file *m, struct kfd_process *p);
 };
 
@@ -101,10 +104,11 @@ extern const struct kfd_criu_object_ops kfd_svm_criu_ops;
 extern const struct kfd_criu_object_ops kfd_event_criu_ops;
 extern const struct kfd_criu_object_ops kfd_queue_criu_ops;
 
-/* Beside each kind's state: its .show. */
+/* Beside each kind's state: its .show and .check. */
 int kfd_memory_show(struct seq_file *m, struct kfd_process *p);
 int kfd_svm_show(struct seq_file *m, struct kfd_process *p);
 int kfd_event_show(struct seq_file *m, struct kfd_process *p);
 int kfd_queue_show(struct seq_file *m, struct kfd_process *p);
+int kfd_memory_check(struct kfd_process *p);
 
 #endif

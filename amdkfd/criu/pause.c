@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "../debug/break.h"
+#include "../queue/queue.h"
 #include "../svm/svm.h"
 #include "criu.h"
 
@@ -89,6 +90,18 @@ static void kfd_pause_watch(struct work_struct *work)
 	kfd_process_put(p);
 }
 
+/* An eviction has failed: name the queue that did not stop. */
+static int kfd_pause_refuse(struct kfd_process *p, int err)
+{
+	const struct kfd_queue *q = kfd_queue_first_loaded(p);
+
+	/* It has stopped since, a moment too late. */
+	if (!q)
+		return kfd_refuse(p, err, "a queue did not stop in time");
+	return kfd_refuse(p, err, "queue %u of GPU %u did not stop in time",
+			  q->id, q->pdd->user_gpu_id);
+}
+
 /**
  * kfd_pause_begin - evict the queues on behalf of the caller
  * @p: the process
@@ -109,6 +122,7 @@ int kfd_pause_begin(struct kfd_process *p, const struct file *filp)
 		ret = kfd_process_evict(p,
 					KFD_QUEUE_EVICTION_CRIU_CHECKPOINT);
 		if (ret) {
+			ret = kfd_pause_refuse(p, ret);
 			kfd_process_restore(p);
 			return ret;
 		}

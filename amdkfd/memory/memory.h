@@ -187,6 +187,9 @@ int kfd_ioctl_get_dmabuf_info(struct file *filp, struct kfd_process *p,
 int kfd_ioctl_import_dmabuf(struct file *filp, struct kfd_process *p,
 			    void *data);
 
+/* sharing.c */
+int kfd_memory_check_imported(struct kfd_bo *bo);
+
 /* userptr.c */
 int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent);
 void kfd_userptr_destroy(struct kfd_bo *bo);

@@ -6,9 +6,8 @@
  * with the process's own memory; an image carries only what a buffer is and
  * where it is mapped.
  *
- * A buffer that was imported is shared with a process that the image knows
- * nothing of, and would come back as a private copy. Such a process can't be
- * checkpointed: EOPNOTSUPP.
+ * A buffer that is shared cannot be saved; sharing.c finds that out before the
+ * pause begins. What is imported during the pause is found here.
  *
  * Called with process->lock held, which protects everything used here.
  */
@@ -76,11 +75,9 @@ static int memory_save_bo(struct kfd_criu_dump *dump, struct kfd_bo *bo)
 	struct kfd_record_bo rec;
 	int ret;
 
-	if (bo->imported) {
-		pr_debug("amdkfd: checkpoint: buffer %#llx is shared with another process\n",
-			 kfd_bo_handle(bo));
-		return -EOPNOTSUPP;
-	}
+	ret = kfd_memory_check_imported(bo);
+	if (ret)
+		return ret;
 	if (dump->bo >= dump->num_bos)
 		return -EINVAL;
 	memory_fill_record(bo, &rec);
@@ -204,5 +201,6 @@ const struct kfd_criu_object_ops kfd_memory_criu_ops = {
 	.save = memory_criu_save,
 	.load = memory_criu_load,
 	.unload = kfd_memory_free_all,
+	.check = kfd_memory_check,
 	.show = kfd_memory_show,
 };

@@ -279,6 +279,9 @@ int kfd_queue_hold_buffers(struct kfd_process_device *pdd,
 void kfd_queue_release_buffers(struct kfd_process_device *pdd,
 			       struct kfd_queue_buffers *buffers);
 
+/* queue_idle.c */
+struct kfd_queue *kfd_queue_first_loaded(struct kfd_process *p);
+
 /* queue_sched.c */
 int kfd_queue_attach(struct kfd_queue *q);
 void kfd_queue_detach(struct kfd_queue *q);

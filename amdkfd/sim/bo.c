@@ -442,6 +442,33 @@ struct sim_vm_bo *sim_vm_bo_find(struct sim_bo *bo, struct sim_vm *vm)
 	return NULL;
 }
 
+/**
+ * sim_bo_note_prime() - a handle has gone to a dma-buf, or come from one
+ * @file: the DRM file
+ * @handle: the handle; it may be closed by now
+ *
+ * DRM keeps both in a table of the file's, and a reference on the dma-buf with
+ * them, which nothing but this tells of.
+ *
+ * Context: sleeps; takes vm_bos_lock.
+ */
+void sim_bo_note_prime(struct drm_file *file, u32 handle)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(file, handle);
+	struct sim_vm_bo *vm_bo;
+	struct sim_bo *bo;
+
+	if (!obj)
+		return;
+	bo = to_sim_bo(obj);
+	mutex_lock(&bo->vm_bos_lock);
+	vm_bo = sim_vm_bo_find(bo, sim_file_vm(file));
+	if (vm_bo)
+		vm_bo->prime = true;
+	mutex_unlock(&bo->vm_bos_lock);
+	sim_bo_put(bo);
+}
+
 static void sim_bo_release_pages(struct sim_bo *bo)
 {
 	switch (bo->kind) {
@@ -560,6 +587,7 @@ struct sim_bo *sim_bo_create(struct sim_gpu *gpu, enum sim_bo_kind kind,
 	mutex_init(&bo->metadata_lock);
 	mutex_init(&bo->vm_bos_lock);
 	INIT_LIST_HEAD(&bo->vm_bos);
+	INIT_LIST_HEAD(&bo->kfd_shares);
 	ret = sim_bo_back(bo);
 	if (ret) {
 		kfree(bo);

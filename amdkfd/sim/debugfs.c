@@ -184,6 +184,7 @@ int sim_debugfs_init(struct sim_gpu *gpu)
 	debugfs_create_file_unsafe("vram_used", 0400, dir, gpu,
 				   &sim_vram_fops);
 	debugfs_create_file("queues", 0400, dir, gpu, &sim_queues_fops);
+	debugfs_create_file("peer_attach", 0200, dir, gpu, &sim_peer_fops);
 	return 0;
 }
 

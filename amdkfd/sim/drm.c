@@ -170,6 +170,26 @@ long sim_timeout_jiffies(u64 timeout_ns)
 		     MAX_SCHEDULE_TIMEOUT - 1);
 }
 
+static int sim_prime_handle_to_fd(struct drm_device *dev, struct drm_file *file,
+				  u32 handle, u32 flags, int *prime_fd)
+{
+	int ret = drm_gem_prime_handle_to_fd(dev, file, handle, flags, prime_fd);
+
+	if (!ret)
+		sim_bo_note_prime(file, handle);
+	return ret;
+}
+
+static int sim_prime_fd_to_handle(struct drm_device *dev, struct drm_file *file,
+				  int prime_fd, u32 *handle)
+{
+	int ret = drm_gem_prime_fd_to_handle(dev, file, prime_fd, handle);
+
+	if (!ret)
+		sim_bo_note_prime(file, *handle);
+	return ret;
+}
+
 const struct drm_driver sim_drm_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ,
 	.open = sim_drm_open,
@@ -177,8 +197,8 @@ const struct drm_driver sim_drm_driver = {
 	.ioctls = sim_ioctls,
 	.num_ioctls = ARRAY_SIZE(sim_ioctls),
 	.fops = &sim_drm_fops,
-	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,
-	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,
+	.prime_handle_to_fd = sim_prime_handle_to_fd,
+	.prime_fd_to_handle = sim_prime_fd_to_handle,
 	.gem_prime_import = sim_gem_prime_import,
 	.name = "amdgpu",
 	.desc = "Simulated AMD GPU",

@@ -7,10 +7,11 @@
  * it: a buffer that two processes import has two. It keeps the owner's DRM
  * file, through which that owner may mmap the buffer, for as long as it lives.
  *
- * vm->owner_lock: who owns a VM. object_name_lock: kfd_owners and kfd_dmabuf
- * of a buffer.
+ * vm->owner_lock: who owns a VM. object_name_lock: kfd_owners, kfd_shares and
+ * kfd_dmabuf of a buffer.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/kfd_ioctl.h>
 #include <linux/mm.h>
@@ -32,11 +33,15 @@
  * @bo: the buffer, referenced
  * @file: the owner's DRM file, referenced; NULL for what no file maps
  * @drm_file: its DRM side
+ * @pasid: of the owner, 0 where no file maps it
+ * @link: in bo->kfd_shares (object_name_lock)
  */
 struct kfd_gpu_bo {
 	struct sim_bo *bo;
 	struct file *file;
 	struct drm_file *drm_file;
+	u32 pasid;
+	struct list_head link;
 };
 
 static int sim_op_vm_acquire(void *arg, struct file *file, u32 pasid,
@@ -102,11 +107,13 @@ static struct kfd_gpu_bo *sim_share_create(struct sim_bo *bo,
 		}
 		share->file = get_file(vm->owner);
 		share->drm_file = vm->drm_file;
+		share->pasid = READ_ONCE(vm->pasid);
 	}
 	sim_bo_get(bo);
 	share->bo = bo;
 	mutex_lock(&bo->base.dev->object_name_lock);
 	bo->kfd_owners++;
+	list_add(&share->link, &bo->kfd_shares);
 	mutex_unlock(&bo->base.dev->object_name_lock);
 	return share;
 }
@@ -117,6 +124,7 @@ static void sim_op_bo_put(struct kfd_gpu_bo *share)
 	struct dma_buf *dmabuf = NULL;
 
 	mutex_lock(&bo->base.dev->object_name_lock);
+	list_del(&share->link);
 	if (!--bo->kfd_owners)
 		swap(dmabuf, bo->kfd_dmabuf);
 	mutex_unlock(&bo->base.dev->object_name_lock);
@@ -267,6 +275,51 @@ static struct dma_buf *sim_op_bo_export(struct kfd_gpu_bo *share)
 	return sim_bo_export(share->bo);
 }
 
+/*
+ * A DRM file belongs to the process that owns its VM, or else to the one that
+ * opened it: libdrm opens files of its own.
+ */
+static bool sim_vm_is_of(struct sim_vm *vm, const struct kfd_gpu_bo *share)
+{
+	u32 pasid = READ_ONCE(vm->pasid);
+
+	if (pasid)
+		return pasid == share->pasid;
+	return share->drm_file &&
+	       vm->opener == sim_file_vm(share->drm_file)->opener;
+}
+
+static void sim_op_bo_sharing(struct kfd_gpu_bo *share,
+			      struct kfd_gpu_bo_sharing *out)
+{
+	struct sim_bo *bo = share->bo;
+	struct kfd_gpu_bo *other;
+	struct sim_vm_bo *vm_bo;
+	struct list_head *pos;
+
+	memset(out, 0, sizeof(*out));
+	mutex_lock(&bo->base.dev->object_name_lock);
+	list_for_each_entry(other, &bo->kfd_shares, link)
+		out->others += other->pasid != share->pasid;
+	out->dmabuf = bo->kfd_dmabuf ?: bo->base.dma_buf;
+	if (out->dmabuf)
+		get_dma_buf(out->dmabuf);
+	out->dmabuf_refs = 1 + !!bo->kfd_dmabuf + !!bo->base.dma_buf;
+	mutex_lock(&bo->vm_bos_lock);
+	list_for_each_entry(vm_bo, &bo->vm_bos, link) {
+		out->others += !sim_vm_is_of(vm_bo->vm, share);
+		out->dmabuf_refs += vm_bo->prime;
+	}
+	mutex_unlock(&bo->vm_bos_lock);
+	mutex_unlock(&bo->base.dev->object_name_lock);
+	if (!out->dmabuf)
+		return;
+	dma_resv_lock(out->dmabuf->resv, NULL);
+	list_for_each(pos, &out->dmabuf->attachments)
+		out->attached++;
+	dma_resv_unlock(out->dmabuf->resv);
+}
+
 static int sim_op_bo_info(struct dma_buf *dmabuf, struct kfd_gpu_bo_info *info,
 			  void *metadata, u32 metadata_len)
 {
@@ -400,6 +453,7 @@ const struct kfd_device_ops sim_kfd_ops = {
 	.vram_page_copy = sim_op_vram_page_copy,
 	.bo_export = sim_op_bo_export,
 	.bo_import = sim_op_bo_import,
+	.bo_sharing = sim_op_bo_sharing,
 	.bo_info = sim_op_bo_info,
 	.bo_vmap = sim_op_bo_vmap,
 	.bo_vunmap = sim_op_bo_vunmap,

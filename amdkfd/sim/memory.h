@@ -104,6 +104,7 @@ struct sim_metadata {
  * @vm_bos_lock: protects @vm_bos
  * @vm_bos: struct sim_vm_bo, one for each DRM file that has a handle
  * @kfd_owners: references held by the driver (object_name_lock)
+ * @kfd_shares: struct kfd_gpu_bo, one for each of them (object_name_lock)
  * @kfd_dmabuf: the one dma-buf of this buffer, kept while @kfd_owners; see
  *	sim_bo_export() (object_name_lock)
  */
@@ -124,6 +125,7 @@ struct sim_bo {
 	struct mutex vm_bos_lock;
 	struct list_head vm_bos;
 	u32 kfd_owners;
+	struct list_head kfd_shares;
 	struct dma_buf *kfd_dmabuf;
 };
 
@@ -210,12 +212,15 @@ static inline unsigned long *sim_leaf_slot(struct sim_leaf *leaf, u64 va)
  * @link: in bo->vm_bos
  * @vm: of that file
  * @handles: their number; the mappings go with the last (bo->vm_bos_lock)
+ * @prime: DRM has the dma-buf in the file's table, with a reference
+ *	(bo->vm_bos_lock)
  * @mappings: made through them (vm->lock)
  */
 struct sim_vm_bo {
 	struct list_head link;
 	struct sim_vm *vm;
 	u32 handles;
+	bool prime;
 	struct list_head mappings;
 };
 
@@ -230,6 +235,7 @@ struct sim_vm_bo {
  * @leaves: struct sim_leaf by address >> SIM_LEAF_SHIFT; looked at only where
  *	there is no mapping; added to without @lock, see svm.c
  * @drm_file: its file; stays what mmap is allowed through
+ * @opener: thread group that opened it, referenced
  * @overdue: an unmap has waited in vain for a job (written without lock)
  * @owner_lock: protects all below
  * @owner: file reference while the driver owns the VM, else NULL
@@ -251,6 +257,7 @@ struct sim_vm {
 	struct sim_mapping *last;
 	struct xarray leaves;
 	struct drm_file *drm_file;
+	struct pid *opener;
 	bool overdue;
 
 	struct mutex owner_lock;
@@ -289,6 +296,7 @@ void *sim_bo_vmap(struct sim_bo *bo);
 void sim_bo_vunmap(struct sim_bo *bo, void *vaddr);
 struct sim_bo *sim_bo_of_dmabuf(struct dma_buf *dmabuf);
 struct sim_vm_bo *sim_vm_bo_find(struct sim_bo *bo, struct sim_vm *vm);
+void sim_bo_note_prime(struct drm_file *file, u32 handle);
 
 /* userptr.c: user memory of GEM_USERPTR buffers */
 int sim_userptr_init(struct sim_bo *bo, u64 addr, u32 flags);

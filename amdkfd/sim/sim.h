@@ -205,4 +205,7 @@ void sim_engine_submit(struct sim_gpu *gpu, u32 sdma_engine,
 int sim_debugfs_init(struct sim_gpu *gpu);
 void sim_debugfs_fini(struct sim_gpu *gpu);
 
+/* peer.c: another device that uses a GPU's memory */
+extern const struct file_operations sim_peer_fops;
+
 #endif

@@ -39,6 +39,7 @@ struct sim_vm *sim_vm_create(struct sim_gpu *gpu, struct drm_file *file)
 	kref_init(&vm->ref);
 	vm->gpu = gpu;
 	vm->drm_file = file;
+	vm->opener = get_pid(task_tgid(current));
 	vm->mappings = RB_ROOT_CACHED;
 	xa_init(&vm->leaves);
 	init_rwsem(&vm->lock);
@@ -65,6 +66,7 @@ static void sim_vm_release(struct kref *ref)
 
 	WARN_ON_ONCE(vm->n_mappings || vm->owner || !xa_empty(&vm->leaves));
 	mutex_destroy(&vm->owner_lock);
+	put_pid(vm->opener);
 	kfree(vm);
 }
 

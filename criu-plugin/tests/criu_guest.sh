@@ -157,6 +157,21 @@ again()
 	result again
 }
 
+# What the driver refuses to dump is named in criu's log, and goes on.
+refused()
+{
+	local log=$dir/img/dump.log reason="buffer 0x[0-9a-f]+ .* was imported from a dma-buf"
+
+	start imported 1
+	criu dump -t "$PID" -D $dir/img -o dump.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
+		why "the dump was not refused"
+	grep -qE "kfd_plugin: Error: the driver refused: PROCESS_INFO EXDEV $reason" "$log" ||
+		why "no reason: $(grep kfd_plugin "$log")"
+	finish 1
+	kill -9 "$PID" 2>/dev/null
+	result refused
+}
+
 # A process without a GPU: nothing opened, nothing said at info level, no image.
 no_gpu()
 {
@@ -229,7 +244,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..16"
+echo "1..17"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -241,6 +256,7 @@ round_trip fds fds 1
 round_trip closed closed 1
 leave_running
 again
+refused
 damaged
 : > $dir/why
 kernel_complaints >> $dir/why

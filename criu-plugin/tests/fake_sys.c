@@ -166,6 +166,13 @@ int sys_open_render(unsigned int minor_nr)
 	return -ENOENT;
 }
 
+int sys_refusal(int kfd, char *text, size_t size)
+{
+	(void)kfd;
+	snprintf(text, size, "%s", fake.refusal ? fake.refusal : "");
+	return fake.refusal ? 0 : -ENOENT;
+}
+
 int sys_keep_fd(int fd)
 {
 	int ret = fcntl(fd, F_DUPFD_CLOEXEC, KEEP_BASE);

@@ -26,6 +26,7 @@
  * @real_pid: of the process as seen by criu
  * @holder_fd: number of each file in the process, by the file's inode
  * @fail_op: this op fails with @fail_err; -1: none does
+ * @refusal: what the driver says of that, or NULL
  * @paused: PROCESS_INFO less UNPAUSE
  * @calls: per op
  * @restored: buffers as RESTORE got them
@@ -48,6 +49,7 @@ struct fake_machine {
 	int real_pid;
 	int fail_op;
 	int fail_err;
+	const char *refusal;
 	int paused;
 	unsigned int calls[8];
 	struct kfd_criu_bo_bucket restored[FAKE_MAX_BOS];

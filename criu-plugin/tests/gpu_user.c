@@ -13,11 +13,15 @@
  *	pair	as bos in two children
  *	fds	as bos, with many fds
  *	closed	as bos, with the render nodes closed while mapped
+ *	imported	as bos, with a buffer of a render node imported, which cannot
+ *		be dumped
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libdrm/amdgpu_drm.h>
+#include <libdrm/drm.h>
 #include <linux/kfd_ioctl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -266,6 +270,28 @@ static void use_bos(void)
 	check(false);
 }
 
+static void use_imported(void)
+{
+	union drm_amdgpu_gem_create make = {
+		.in = { .bo_size = MIB, .alignment = 4096, .domains = AMDGPU_GEM_DOMAIN_GTT },
+	};
+	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	struct kfd_ioctl_import_dmabuf_args import = { .va_addr = 2 * GPU_VA };
+
+	open_kfd();
+	acquire();
+	new_bos();
+	REQUIRE(!ioctl(gpus[0].drm, DRM_IOCTL_AMDGPU_GEM_CREATE, &make));
+	prime.handle = make.out.handle;
+	REQUIRE(!ioctl(gpus[0].drm, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
+	import.gpu_id = gpus[0].id;
+	import.dmabuf_fd = prime.fd;
+	REQUIRE(!ioctl(kfd, AMDKFD_IOC_IMPORT_DMABUF, &import));
+	close(prime.fd);
+	wait_signal();
+	check(false);
+}
+
 static void use_twice(void)
 {
 	struct kfd_ioctl_get_version_args version;
@@ -381,6 +407,8 @@ int main(int argc, char **argv)
 			use_unused();
 		else if (!strcmp(mode, "closed"))
 			use_closed();
+		else if (!strcmp(mode, "imported"))
+			use_imported();
 		else if (!strcmp(mode, "fds"))
 			use_fds();
 		else

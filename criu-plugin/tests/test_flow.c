@@ -370,6 +370,14 @@ static void test_dump_errors(void)
 	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EACCES, "CAP_CHECKPOINT_RESTORE");
 	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -ETIME, "a queue did not stop in time");
 	dump_fails(KFD_CRIU_OP_CHECKPOINT, -EINVAL, "CHECKPOINT of 1 GPUs, 4 BOs");
+	CHECK(!ktap_logged("the driver refused"));
+	/* its own words are printed as they are */
+	fake.refusal = "PROCESS_INFO EXDEV buffer 0x7 was imported from a dma-buf";
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EXDEV, "it has imported a buffer");
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EXDEV,
+		   "the driver refused: PROCESS_INFO EXDEV buffer 0x7 was imported from a dma-buf");
+	dump_fails(KFD_CRIU_OP_CHECKPOINT, -EXDEV, "the driver refused: ");
+	fake.refusal = NULL;
 	fake.bos[0].size = 0;
 	dump_fails(-1, -EINVAL, "BO 0 (VRAM, 0x7f0000000000, 0 MiB): impossible size");
 	/* a buffer smaller than it says: SIGBUS while it is read */

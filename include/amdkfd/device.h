@@ -197,6 +197,24 @@ struct kfd_gpu_bo_info {
 };
 
 /**
+ * struct kfd_gpu_bo_sharing - who else has to do with a buffer
+ * @others: other processes that have it: their owners' shares, and DRM files
+ *	with a handle
+ * @attached: devices that have attached its dma-buf: they read and write it
+ *	by themselves, and it stays where it is for them
+ * @dmabuf: its dma-buf, with a reference for the caller; NULL: it has none
+ * @dmabuf_refs: references on the dma-buf's file that are the provider's, DRM's
+ *	for handles of this process, or the caller's: whoever has more holds it
+ *	by an fd, a mapping or an attachment
+ */
+struct kfd_gpu_bo_sharing {
+	u32 others;
+	u32 attached;
+	struct dma_buf *dmabuf;
+	u32 dmabuf_refs;
+};
+
+/**
  * struct kfd_device_ops - what the driver may ask of a GPU
  * @owner: module that holds these functions; the driver takes a reference on
  *	it for every process that uses the GPU
@@ -261,6 +279,7 @@ struct kfd_gpu_bo_info {
  *	or ERR_PTR.
  * @bo_import: the buffer behind a dma-buf of this provider, referenced and
  *	mmap-able through @vm's file; EINVAL when it is somebody else's.
+ * @bo_sharing: who besides the caller's process has a buffer (VRAM or GTT).
  * @bo_info: describe a dma-buf; @metadata (@metadata_len bytes) may be NULL;
  *	EINVAL when it is not this provider's.
  * @bo_vmap: kernel address of the whole buffer (VRAM or GTT), valid until
@@ -323,6 +342,8 @@ struct kfd_device_ops {
 	int (*bo_import)(void *gpu, struct kfd_gpu_vm *vm,
 			 struct dma_buf *dmabuf, struct kfd_gpu_bo **bo,
 			 struct kfd_gpu_bo_info *info, u64 *mmap_offset);
+	void (*bo_sharing)(struct kfd_gpu_bo *bo,
+			   struct kfd_gpu_bo_sharing *sharing);
 	int (*bo_info)(struct dma_buf *dmabuf, struct kfd_gpu_bo_info *info,
 		       void *metadata, u32 metadata_len);
 	void *(*bo_vmap)(struct kfd_gpu_bo *bo);

@@ -62,7 +62,11 @@
  *	still mapped or that a queue or the event page needs, a GPU for which the
  *	process has already acquired another VM, a render node whose VM has an
  *	owner, an XNACK mode while queues exist, a restore into a process that
- *	already has buffers, queues or events.
+ *	already has buffers, queues or events, a checkpoint of a process that
+ *	was restored and not yet resumed.
+ * %EISCONN
+ *	A checkpoint is refused because the process has a session open that an
+ *	image cannot hold: a file of SMI events.
  * %EFAULT
  *	A user pointer, or an address that the driver itself has to read or
  *	write on the caller's behalf, is not accessible.
@@ -82,6 +86,9 @@
  *	The GPU is gone, or an awaited event was destroyed.
  * %EMFILE
  *	The caller's file table has no room for the files of a checkpoint.
+ * %EMLINK
+ *	A checkpoint is refused because another process has a buffer of this one
+ *	too: it imported it, has a handle of it, or holds its DMA-BUF.
  * %ENODEV
  *	The GPU has no VM of this process: ACQUIRE_VM has to come first; or
  *	the GPU is gone.
@@ -98,10 +105,16 @@
  * %EPERM
  *	Nobody may do this here: a 32-bit program opens /dev/kfd, or an XNACK
  *	mode is asked for that a GPU of the process cannot have.
+ * %EREMOTE
+ *	A checkpoint is refused because a buffer is pinned for another device,
+ *	which has attached its DMA-BUF.
  * %ESRCH
  *	The pid given to a resume is not that of a process with GPU state.
  * %ETIME
  *	A queue could not be preempted before its deadline.
+ * %EXDEV
+ *	A checkpoint is refused because a buffer was imported from a DMA-BUF: it
+ *	would come back as a private copy.
  */
 
 /** DOC: Version
@@ -938,6 +951,17 @@ struct kfd_ioctl_smi_events_args {
  * the GPUs, and registered host memory stays unread, until RESUME, which
  * comes when the process's memory stands again.
  *
+ * A checkpoint that could not be restored faithfully is refused by
+ * PROCESS_INFO before anything is changed, with an errno per cause (%EXDEV,
+ * %EMLINK, %EREMOTE, %EISCONN, %E2BIG, %EBUSY). The reason in words, which
+ * names the object, is then in /proc/PID/fdinfo/N of any file of the process's,
+ * the dumper's copy too, until the next PROCESS_INFO or CHECKPOINT::
+ *
+ *	kfd-refused:	PROCESS_INFO EXDEV buffer 0x... was imported from ...
+ *
+ * What the process itself has of its own buffers (DMA-BUF fds, mappings of
+ * them, handles in its DRM files) is not sharing, nor is what the caller has.
+ *
  * The buckets and counts are for the caller to read; the private data is not:
  * its format is the driver's own, versioned, and checked in full before any of
  * it is used.
@@ -950,10 +974,11 @@ struct kfd_ioctl_smi_events_args {
 /**
  * enum kfd_criu_op - sub-operations of CRIU_OP
  * @KFD_CRIU_OP_PROCESS_INFO: pause, and say how much there is. %ETIME when a
- *	queue cannot be preempted in time; then all go on
+ *	queue cannot be preempted in time; then all go on. %EXDEV, %EMLINK,
+ *	%EREMOTE, %EISCONN: refused, see above
  * @KFD_CRIU_OP_CHECKPOINT: hand out the state of a paused process. %EINVAL
  *	when it is not paused or the counts or size given are not those that
- *	PROCESS_INFO would tell now
+ *	PROCESS_INFO would tell now; %EXDEV when a buffer was imported since
  * @KFD_CRIU_OP_UNPAUSE: end the pause. %EINVAL when there is none
  * @KFD_CRIU_OP_RESTORE: bring back state in a process that has none yet,
  *	%EBUSY when it has buffers, queues or events; %EINVAL for an image that
