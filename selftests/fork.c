@@ -564,4 +564,106 @@ TEST_F_TIMEOUT(fork, child_registers_its_copy, 60)
 	EXPECT_OK(all_are(self->at, 11));
 }
 
+/* --- a GPU that only reads --------------------------------------------------- */
+
+/*
+ * Pages that the GPU may not write stay shared after a fork, also while it has
+ * them: it must go where the process goes, and not stay with the child.
+ */
+FIXTURE(fork_read)
+{
+	struct kfd k;
+	struct kfd_queue q;
+	struct kfd_bo copy;	/* what the GPU has read */
+	struct kfd_mem m;
+	struct child *child;
+};
+
+FIXTURE_VARIANT(fork_read)
+{
+	const struct kfd_mem_kind *kind;
+	enum kfd_backing backing;
+};
+
+#define FORK_READ_VARIANTS(kind_name) \
+	FIXTURE_VARIANT_ADD(fork_read, kind_name##_anonymous) \
+	{ .kind = &kfd_mem_##kind_name, .backing = KFD_ANONYMOUS }; \
+	FIXTURE_VARIANT_ADD(fork_read, kind_name##_huge) \
+	{ .kind = &kfd_mem_##kind_name, .backing = KFD_ANONYMOUS_HUGE }; \
+	FIXTURE_VARIANT_ADD(fork_read, kind_name##_private_file) \
+	{ .kind = &kfd_mem_##kind_name, .backing = KFD_PRIVATE_FILE }
+
+FORK_READ_VARIANTS(userptr_read_only);
+
+FIXTURE_SETUP(fork_read)
+{
+	self->child = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			   -1, 0);
+	ASSERT_NE(MAP_FAILED, self->child);
+	ASSERT_OK(kfd_start(&self->k));
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &self->copy));
+	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &self->q));
+	ASSERT_OK(kfd_mem_create(&self->k, variant->kind, variant->backing, &self->m));
+}
+
+FIXTURE_TEARDOWN(fork_read)
+{
+	EXPECT_OK(kfd_mem_file_untouched(&self->m));
+	EXPECT_OK(kfd_mem_destroy(&self->k, &self->m));
+	kfd_stop(&self->k);
+	munmap(self->child, KFD_PAGE);
+}
+
+/* The words at @at, as the GPU sees them, must all be @value. */
+static int gpu_sees(struct kfd_queue *q, const struct kfd_bo *copy, volatile uint64_t **at,
+		    uint64_t value)
+{
+	volatile uint64_t *seen = copy->cpu;
+	uint32_t p[8];
+	int ret, i;
+
+	for (i = 0; i < NUM_WORDS; i++) {
+		seen[i] = ~value;
+		ret = kfd_queue_run(q, p, sdma_copy(p, copy->va + i * 8, (uintptr_t)at[i], 8));
+		if (ret)
+			return ret;
+		if (seen[i] != value)
+			return -EILSEQ;
+	}
+	return 0;
+}
+
+TEST_F(fork_read, the_gpu_sees_what_its_process_sees)
+{
+	struct child *c = self->child;
+	volatile uint64_t **at = c->at;
+	int order;
+	pid_t pid;
+
+	at[0] = (uint64_t *)self->m.p;
+	at[1] = (uint64_t *)(self->m.p + self->m.size / 2 - KFD_PAGE + 8);
+	at[2] = (uint64_t *)(self->m.p + self->m.size - 8);
+	for (order = PARENT_FIRST; order <= CHILD_FIRST; order++) {
+		write_all(at, 10);
+		ASSERT_OK(gpu_sees(&self->q, &self->copy, at, 10));
+		memset((void *)c->go, 0, sizeof(c->go));
+		c->step = 0;
+		c->expect = 10;
+		c->write = order == CHILD_FIRST;
+		pid = kfd_spawn(KFD_FORK, look_and_write, c);
+		ASSERT_LT(0, pid);
+		ASSERT_OK(wait_for_step(c, 1));
+		EXPECT_OK(gpu_sees(&self->q, &self->copy, at, 10));
+		write_all(at, 20);
+		EXPECT_OK(gpu_sees(&self->q, &self->copy, at, 20));
+		let_go(c, 1, c->write ? 7 : 10);
+		ASSERT_OK(wait_for_step(c, 2));
+		EXPECT_OK(gpu_sees(&self->q, &self->copy, at, 20));
+		let_go(c, 2, 8);
+		EXPECT_OK(kfd_wait_child(pid));
+		write_all(at, 30);
+		EXPECT_OK(gpu_sees(&self->q, &self->copy, at, 30));
+	}
+}
+
 KFD_TEST_MAIN

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 
 #include "lib/kfd_smi.h"
@@ -568,6 +569,80 @@ TEST_F(smi, outlives_its_opener)
 	ASSERT_OK(kfd_sim_set(0, "reset", "1"));
 	EXPECT_OK(kfd_smi_expect(&s, KFD_SMI_EVENT_GPU_PRE_RESET, 0, &line));
 	kfd_smi_close(&s);
+}
+
+/* --- all at once ------------------------------------------------------------- */
+
+#define STORM_MS	400
+#define STORM_THREADS	3
+
+/**
+ * struct storm - threads that open and close files while there is much to tell
+ * @k: the driver
+ * @end: when they stop
+ * @lines: that they have read
+ * @ret: what went wrong
+ */
+struct storm {
+	struct kfd *k;
+	uint64_t end;
+	unsigned int lines;
+	int ret;
+};
+
+static void *opens_and_closes(void *arg)
+{
+	struct storm *storm = arg;
+	struct kfd_smi_line line;
+	struct kfd_smi s;
+	int ret = 0;
+
+	while (!ret && kfd_now_ms() < storm->end) {
+		ret = kfd_smi_open(storm->k, 0, ~0ULL, &s);
+		if (ret)
+			break;
+		/* Some close what they have not read. */
+		while (!ret && storm->lines % 5) {
+			ret = kfd_smi_next(&s, 2, &line);
+			storm->lines += !ret;
+		}
+		storm->lines++;
+		if (ret == -ETIMEDOUT)
+			ret = 0;
+		kfd_smi_close(&s);
+	}
+	storm->ret = ret;
+	return NULL;
+}
+
+TEST_F_TIMEOUT(smi, storm, 60)
+{
+	struct storm storms[STORM_THREADS];
+	pthread_t threads[STORM_THREADS];
+	struct kfd_smi_line line;
+	unsigned int told = 0;
+	int i, ret;
+
+	for (i = 0; i < STORM_THREADS; i++) {
+		storms[i] = (struct storm){ .k = &self->k, .end = kfd_now_ms() + STORM_MS };
+		ASSERT_OK(pthread_create(&threads[i], NULL, opens_and_closes, &storms[i]));
+	}
+	ASSERT_OK(kfd_smi_select(&self->s, ~0ULL));
+	while (kfd_now_ms() < storms[0].end) {
+		ASSERT_OK(evict(self->p));
+		ASSERT_OK(kfd_in_child(evicts_itself, NULL));
+		if (kfd_sim_present())
+			ASSERT_OK(kfd_sim_set(0, "reset", "1"));
+		while (!(ret = kfd_smi_next(&self->s, 0, &line)))
+			told++;
+		ASSERT_EQ(-ETIMEDOUT, ret);
+	}
+	for (i = 0; i < STORM_THREADS; i++) {
+		ASSERT_OK(pthread_join(threads[i], NULL));
+		EXPECT_OK(storms[i].ret);
+		EXPECT_LT(1, storms[i].lines);
+	}
+	EXPECT_LT(0, told);
 }
 
 KFD_TEST_MAIN

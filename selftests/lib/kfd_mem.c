@@ -167,7 +167,25 @@ int kfd_mem_file_untouched(const struct kfd_mem *m)
 
 static int userptr_setup(struct kfd *k, int gpu, struct kfd_mem *m)
 {
-	return kfd_bo_userptr(k, gpu, m->p, m->size, &m->bo);
+	struct kfd_ioctl_alloc_memory_of_gpu_args args = {
+		.va_addr = (uintptr_t)m->p,
+		.size = m->size,
+		.mmap_offset = (uintptr_t)m->p,
+		.gpu_id = k->gpu[gpu].gpu_id,
+		.flags = MEM_USERPTR & ~MEM_RW,
+	};
+	int ret;
+
+	if (!m->kind->read_only)
+		return kfd_bo_userptr(k, gpu, m->p, m->size, &m->bo);
+	ret = kfd_call(k->fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args);
+	if (ret)
+		return ret;
+	m->bo = (struct kfd_bo){
+		.gpu = gpu, .flags = args.flags, .handle = args.handle, .va = args.va_addr,
+		.size = m->size, .offset = args.mmap_offset,
+	};
+	return kfd_bo_map_gpu(k, &m->bo, gpu);
 }
 
 static int userptr_teardown(struct kfd *k, struct kfd_mem *m)
@@ -177,6 +195,11 @@ static int userptr_teardown(struct kfd *k, struct kfd_mem *m)
 
 const struct kfd_mem_kind kfd_mem_userptr = {
 	.name = "userptr", .setup = userptr_setup, .teardown = userptr_teardown,
+};
+
+const struct kfd_mem_kind kfd_mem_userptr_read_only = {
+	.name = "userptr, read-only", .setup = userptr_setup, .teardown = userptr_teardown,
+	.read_only = true,
 };
 
 int kfd_mem_create(struct kfd *k, const struct kfd_mem_kind *kind, enum kfd_backing backing,

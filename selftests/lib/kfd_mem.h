@@ -31,14 +31,16 @@ struct kfd_mem;
 /**
  * struct kfd_mem_kind - how a GPU comes to a process's memory
  * @name: for messages
- * @setup: let GPU @gpu read and write all of m->p at the same address; 0 or a
- *	negative errno
+ * @setup: let GPU @gpu read all of m->p at the same address, and write it unless
+ *	@read_only; 0 or a negative errno
  * @teardown: undo that; likewise
+ * @read_only: the GPU may not write it
  */
 struct kfd_mem_kind {
 	const char *name;
 	int (*setup)(struct kfd *k, int gpu, struct kfd_mem *m);
 	int (*teardown)(struct kfd *k, struct kfd_mem *m);
+	bool read_only;
 };
 
 /**
@@ -61,6 +63,7 @@ struct kfd_mem {
 
 /* Every kind that there is. */
 extern const struct kfd_mem_kind kfd_mem_userptr;
+extern const struct kfd_mem_kind kfd_mem_userptr_read_only;
 
 int kfd_mem_create(struct kfd *k, const struct kfd_mem_kind *kind, enum kfd_backing backing,
 		   struct kfd_mem *m);
