@@ -28,8 +28,11 @@
  *  4. the queues are evicted before the pages become absent, so that a
  *     running queue doesn't see them go.
  *
- * The restore work makes what is on the list present again, and gives up for
- * a while when that fails: 1 ms after the invalidation at first, then twice as
+ * The restore work makes what is on the list present again 1 ms after the first
+ * invalidation. Where invalidations come in storms, an eviction that follows a
+ * restore at once doubles that, up to 64 ms, so that a storm costs a handful of
+ * evictions and not one each; a calm twentieth of a second ends it. When the
+ * pages can't be had, the work tries again after 1 ms at first, then twice as
  * long each time, one second at most. A range that stays without a mapping
  * (munmap) for half a second is given up: its pages stay absent, the queues go
  * on, and a GPU access to it is a VM fault, which is what mainline makes of it
@@ -75,6 +78,9 @@
 #define CHUNK_PAGES		512
 #define RESTORE_DELAY_MIN_MS	1
 #define RESTORE_DELAY_MAX_MS	1000
+/* A storm: how soon the next eviction comes, and how long we then wait. */
+#define STORM_CALM_JIFFIES	(HZ / 20)
+#define STORM_DELAY_MAX_MS	64
 /* Time after which the restore work makes a pause though it gets on. */
 #define RESTORE_PASS_JIFFIES	HZ
 /* How long memory may be away before its mirror is given up. */
@@ -126,10 +132,20 @@ static void mirrors_settle(struct kfd_mirrors *mirrors)
 	if (!evicted || mirrors->closing || !list_empty(&mirrors->invalid))
 		return;
 	mirrors->evicted = 0;
+	mirrors->restored_at = jiffies;
 	ret = kfd_process_restore_on(mirrors->process, evicted);
 	if (ret)
 		pr_warn_ratelimited("amdkfd: pasid %u: queues did not come back after their memory did: %d\n",
 				    mirrors->process->pasid, ret);
+}
+
+/* How long the queues that are now being evicted stay so, milliseconds. */
+static unsigned int mirrors_restore_delay(const struct kfd_mirrors *mirrors)
+{
+	if (time_after(jiffies, mirrors->restored_at + STORM_CALM_JIFFIES))
+		return RESTORE_DELAY_MIN_MS;
+	return min_t(unsigned int, mirrors->storm_ms * 2,
+		     STORM_DELAY_MAX_MS);
 }
 
 /* A needed mirror is losing pages: stop the queues, see to it later. */
@@ -144,6 +160,8 @@ static void mirror_break_locked(struct kfd_mirror *m)
 	if (list_empty(&m->invalid_node))
 		list_add_tail(&m->invalid_node, &mirrors->invalid);
 	if (evict) {
+		if (!mirrors->evicted)
+			mirrors->storm_ms = mirrors_restore_delay(mirrors);
 		mirrors->evicted |= evict;
 		/* The count is raised even when a queue did not stop. */
 		if (kfd_process_evict_on(mirrors->process, evict,
@@ -152,7 +170,7 @@ static void mirror_break_locked(struct kfd_mirror *m)
 					    mirrors->process->pasid);
 	}
 	queue_delayed_work(restore_wq, &mirrors->restore_work,
-			   msecs_to_jiffies(RESTORE_DELAY_MIN_MS));
+			   msecs_to_jiffies(mirrors->storm_ms));
 }
 
 static void mirror_lose(struct kfd_mirror *m, u64 first, u64 last,
@@ -697,6 +715,8 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
 	INIT_LIST_HEAD(&mirrors->invalid);
 	INIT_DELAYED_WORK(&mirrors->restore_work, mirrors_restore_work);
 	mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
+	mirrors->storm_ms = RESTORE_DELAY_MIN_MS;
+	mirrors->restored_at = jiffies - STORM_CALM_JIFFIES - 1;
 }
 
 /**

@@ -74,7 +74,11 @@ struct kfd_mirror_ops {
  * @closing: nothing is evicted, restored or scheduled any more
  *	(notifier_lock)
  * @restore_work: empties @invalid
- * @delay_ms: how long it waits after the next failure (validate_lock)
+ * @restored_at: jiffies of the last time that queues were restored
+ *	(notifier_lock)
+ * @storm_ms: how long queues stay evicted at least (notifier_lock)
+ * @delay_ms: how long @restore_work waits after the next failure
+ *	(validate_lock)
  * @chunk: scratch space of page look-ups; NULL before the first mirror
  *	(validate_lock)
  */
@@ -87,6 +91,8 @@ struct kfd_mirrors {
 	u32 evicted;
 	bool closing;
 	struct delayed_work restore_work;
+	unsigned long restored_at;
+	unsigned int storm_ms;
 	unsigned int delay_ms;
 	struct kfd_mirror_chunk *chunk;
 };

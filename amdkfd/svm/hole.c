@@ -20,6 +20,11 @@
 
 #include "svm.h"
 
+/*
+ * How long holes are left to those who take svm->lock anyway: not in the way of
+ * who has just unmapped, and many at a time.
+ */
+#define SVM_STRIKE_DELAY_MS	10
 /* How long the work waits when a hole can't be struck out for want of memory. */
 #define SVM_STRIKE_AGAIN_MS	20
 
@@ -57,7 +62,7 @@ void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last)
 				  min(svm->lost_start, start) : start;
 		svm->lost_last = max(svm->lost_last, last);
 	}
-	svm_schedule_strike(svm, 0);
+	svm_schedule_strike(svm, SVM_STRIKE_DELAY_MS);
 }
 
 /* The first stretch of [*@start, last] that nothing is mapped in. */
