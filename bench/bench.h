@@ -64,6 +64,7 @@ void target_kill(struct target *t);
 void figures_criu(const struct sizes *sz);
 void figures_criu_memory(const struct sizes *sz);
 void figures_uapi(const struct sizes *sz);
+void figures_svm(const struct sizes *sz);
 void figures_idle(const struct sizes *sz);
 
 extern const char *criu_plugin_dir;	/* where kfd_plugin.so is */

@@ -235,7 +235,7 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	const struct sizes *sz = &full;
-	const char *only = "auim";
+	const char *only = "ausim";
 	unsigned int missed;
 	int c;
 
@@ -248,7 +248,8 @@ int main(int argc, char **argv)
 			only = optarg;
 		} else {
 			die("usage: kfd_bench [--quick] [--only LETTERS] "
-			    "(a criu dumps, m criu's memory, u uAPI, i idle; default all)");
+			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, "
+			    "i idle; default all)");
 		}
 	}
 	/* absolute: criu changes to the image directory before it looks */
@@ -261,6 +262,8 @@ int main(int argc, char **argv)
 		figures_criu(sz);
 	if (strchr(only, 'u'))
 		figures_uapi(sz);
+	if (strchr(only, 's'))
+		figures_svm(sz);
 	if (strchr(only, 'm'))
 		figures_criu_memory(sz);
 	if (strchr(only, 'i'))
