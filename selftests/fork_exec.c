@@ -325,10 +325,10 @@ TEST_F(fork_exec, dmabufs_of_checkpoint_and_restore_are_cloexec)
 
 /**
  * struct image - a process that will be another program
- * @counter: memory of ours that its GPU counts in
- * @shared: it tells what it does
- * @how: how its sibling is made; KFD_NUM_COPYING and up: there is one, which
- *	stays in the old memory until it is told to end
+ * @memfd: a page of a file that its GPU counts in
+ * @shared: what it and we tell each other
+ * @sibling: another process shares its memory, and stays there until it is told
+ *	to end
  */
 struct image {
 	int memfd;
