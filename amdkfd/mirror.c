@@ -70,6 +70,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "debug/break.h"
 #include "mirror.h"
 #include "process.h"
 #include "smi.h"
@@ -201,7 +202,8 @@ static bool mirror_invalidate(struct mmu_interval_notifier *notifier,
 
 	mutex_lock(&m->mirrors->notifier_lock);
 	mmu_interval_set_seq(notifier, seq);
-	if (!m->retired)
+	if (!m->retired && !(KFD_BROKEN(fork_unseen) &&
+			     range->event == MMU_NOTIFY_PROTECTION_PAGE))
 		mirror_lose(m, first, last, range);
 	mutex_unlock(&m->mirrors->notifier_lock);
 	return true;
