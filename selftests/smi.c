@@ -76,6 +76,7 @@ static int settled(struct kfd *k, char *p)
 
 /* --- what is told ------------------------------------------------------------ */
 
+/* On each GPU that has the memory mapped. */
 TEST_F(smi, eviction_and_restore_on_every_gpu)
 {
 	struct kfd_smi_line line;
@@ -84,6 +85,7 @@ TEST_F(smi, eviction_and_restore_on_every_gpu)
 	int gpu;
 
 	for (gpu = 0; gpu < self->k.num_gpus; gpu++) {
+		ASSERT_OK(kfd_bo_map_gpu(&self->k, &self->bo, gpu));
 		ASSERT_OK(kfd_smi_open(&self->k, gpu, SMI_BIT(QUEUE_EVICTION) |
 				       SMI_BIT(QUEUE_RESTORE), &s));
 		ASSERT_OK(evict(self->p));
@@ -123,17 +125,34 @@ TEST_F(smi, restore_that_is_put_off)
 	EXPECT_LT(0, put_off);
 }
 
-TEST_F(smi, pause_for_a_checkpoint)
+/* In a child: who has an SMI file open itself can't be checkpointed. */
+static int pause_is_told(void *arg)
 {
 	struct kfd_ioctl_criu_args info;
-	struct kfd_smi_line line;
+	pid_t *who = arg;
+	struct kfd k;
+	int ret;
 
-	ASSERT_OK(kfd_smi_select(&self->s, SMI_BIT(QUEUE_EVICTION) | SMI_BIT(QUEUE_RESTORE)));
-	ASSERT_OK(kfd_criu_info(self->k.fd, &info));
-	ASSERT_OK(kfd_criu_unpause(self->k.fd));
-	ASSERT_OK(kfd_smi_expect(&self->s, KFD_SMI_EVENT_QUEUE_EVICTION, getpid(), &line));
+	*who = getpid();
+	ret = kfd_start(&k);
+	if (!ret)
+		ret = kfd_criu_info(k.fd, &info);
+	return ret ? ret : kfd_criu_unpause(k.fd);
+}
+
+TEST_F(smi, pause_for_a_checkpoint)
+{
+	struct kfd_smi_line line;
+	pid_t *who;
+
+	who = mmap(NULL, sizeof(*who), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, who);
+	ASSERT_OK(kfd_smi_select(&self->s, SMI_BIT(QUEUE_EVICTION) | SMI_BIT(QUEUE_RESTORE) |
+				 SMI_BIT(ALL_PROCESS)));
+	ASSERT_OK(kfd_in_child(pause_is_told, who));
+	ASSERT_OK(kfd_smi_expect(&self->s, KFD_SMI_EVENT_QUEUE_EVICTION, *who, &line));
 	EXPECT_EQ(KFD_QUEUE_EVICTION_CRIU_CHECKPOINT, line.trigger);
-	ASSERT_OK(kfd_smi_expect(&self->s, KFD_SMI_EVENT_QUEUE_RESTORE, getpid(), &line));
+	ASSERT_OK(kfd_smi_expect(&self->s, KFD_SMI_EVENT_QUEUE_RESTORE, *who, &line));
 	EXPECT_EQ(0, line.letter);
 }
 
