@@ -20,6 +20,19 @@ static u64 kfd_event_criu_size(struct kfd_process *p)
 	       kfd_record_space(sizeof(struct kfd_record_event));
 }
 
+/*
+ * Whether an event's slot was written and the interrupt that would signal it
+ * has not come. A buffer brings its slots back, and the interrupt, which the
+ * image has in a queue, finds them there. The driver's own page is in no buffer:
+ * what has happened by now is a signal.
+ */
+static bool kfd_event_slot_is_lost(const struct kfd_events *events,
+				   const struct kfd_event *ev)
+{
+	return events->kernel_page && kfd_event_has_slot(ev->type) &&
+	       READ_ONCE(events->slots[ev->id]) != KFD_EVENT_SLOT_UNSIGNALED;
+}
+
 static int kfd_event_save_all(struct kfd_criu_dump *dump)
 {
 	struct kfd_process *p = dump->p;
@@ -36,7 +49,8 @@ static int kfd_event_save_all(struct kfd_criu_dump *dump)
 		rec.auto_reset = ev->auto_reset;
 		rec.slot = kfd_event_has_slot(ev->type) ? ev->id : 0;
 		spin_lock(&p->event_lock);
-		rec.signaled = ev->signaled;
+		rec.signaled = ev->signaled ||
+			       kfd_event_slot_is_lost(kfd_events(p), ev);
 		if (ev->type == KFD_IOC_EVENT_MEMORY)
 			memcpy(rec.data, &ev->memory, sizeof(ev->memory));
 		else if (ev->type == KFD_IOC_EVENT_HW_EXCEPTION)
