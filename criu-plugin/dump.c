@@ -11,6 +11,10 @@
  * The first file of /dev/kfd of a process brings its whole GPU state; another
  * one, opened a second time, only refers to that.
  *
+ * A queue is preempted where it is, unless the environment asks for more:
+ * KFD_PLUGIN_DRAIN_MS is how long the queues have to come to their ends first,
+ * KFD_PLUGIN_DRAIN_ONLY=1 that the dump shall fail if they don't.
+ *
  * A process stays paused, its queues off the GPU, until the whole dump is
  * over: criu saves the process's own memory after its files, and a queue that
  * ran on would write there things that the saved queue has not done yet. So
@@ -591,15 +595,80 @@ static struct dumped *find_dumped(pid_t pid, pid_t ns_pid)
 	return NULL;
 }
 
+/* What the environment wants of the queues: a request for PROCESS_INFO, or 0. */
+static int drain_request(uint64_t *request)
+{
+	const char *ms = getenv("KFD_PLUGIN_DRAIN_MS"), *only = getenv("KFD_PLUGIN_DRAIN_ONLY");
+	unsigned long value;
+	char *end;
+
+	*request = 0;
+	if (!ms || !*ms)
+		return 0;
+	errno = 0;
+	value = strtoul(ms, &end, 10);
+	if (errno || *end || *ms == '-' || value > KFD_CRIU_DRAIN_MAX_MS) {
+		pr_err("KFD_PLUGIN_DRAIN_MS=%s: not a number of milliseconds up to %u\n", ms,
+		       KFD_CRIU_DRAIN_MAX_MS);
+		return -EINVAL;
+	}
+	*request = KFD_CRIU_DRAIN | value;
+	if (only && !strcmp(only, "1"))
+		*request |= KFD_CRIU_DRAIN_ONLY;
+	return 0;
+}
+
+/*
+ * The driver may not know what is asked for: then it has paused the process as
+ * ever, which is not enough if only drained queues are wanted.
+ */
+static int check_drained(struct dumped *d, uint64_t request, uint64_t answer)
+{
+	if (!request)
+		return 0;
+	if (answer & KFD_CRIU_DRAIN_ANSWERED) {
+		pr_info("process %d: %s\n", d->ns_pid, answer & KFD_CRIU_DRAINED ?
+			"its queues have come to their ends" :
+			"a queue was stopped in the middle of its work");
+		return 0;
+	}
+	if (!(request & KFD_CRIU_DRAIN_ONLY)) {
+		pr_warn("process %d: this driver does not wait for queues\n", d->ns_pid);
+		return 0;
+	}
+	pr_err("process %d: this driver does not wait for queues, as KFD_PLUGIN_DRAIN_ONLY wants\n",
+	       d->ns_pid);
+	return -EOPNOTSUPP;
+}
+
+static int process_info(struct dumped *d, struct kfd_ioctl_criu_args *info)
+{
+	uint64_t request;
+	int ret;
+
+	ret = drain_request(&request);
+	if (ret)
+		return ret;
+	memset(info, 0, sizeof(*info));
+	info->op = KFD_CRIU_OP_PROCESS_INFO;
+	info->priv_data = request;
+	ret = sys_criu_op(d->kfd, info);
+	if (ret)
+		return ret;
+	d->ns_pid = info->pid;
+	d->paused = true;
+	return check_drained(d, request, info->priv_data);
+}
+
 static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *holders)
 {
-	struct kfd_ioctl_criu_args info = { .op = KFD_CRIU_OP_PROCESS_INFO };
 	struct dumped *d = new_dumped(fd), *known;
+	struct kfd_ioctl_criu_args info;
 	int ret;
 
 	if (!d)
 		return -ENOMEM;
-	ret = sys_criu_op(d->kfd, &info);
+	ret = process_info(d, &info);
 	if (ret == -ENODEV) {
 		/* There was no GPU when the file was opened: nothing to save. */
 		d->ns_pid = holders->nr ? holders->list[0].ns_pid : 1;
@@ -614,7 +683,6 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 		drop_dumped(d);
 		return ret;
 	}
-	d->ns_pid = info.pid;
 	d->pid = real_pid(holders, info.pid);
 	known = find_dumped(d->pid, d->ns_pid);
 	d->id = known ? known->id : id;

@@ -38,12 +38,13 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
 }
 
 /*
- * Whether an image of @size bytes can hold the process. Who uses its memory
- * besides itself is asked when a pause begins and not again: the dumper himself
- * does, as soon as he has the dma-bufs.
+ * Whether an image can hold the process. Who uses its memory besides itself is
+ * asked when a pause begins and not again: the dumper himself does, as soon as
+ * he has the dma-bufs.
  */
-static int kfd_criu_check(struct kfd_process *p, u64 size)
+static int kfd_criu_check(struct kfd_process *p)
 {
+	u64 size = kfd_criu_image_size(p);
 	int ret = 0;
 	u32 i;
 
@@ -66,32 +67,39 @@ static int kfd_criu_check(struct kfd_process *p, u64 size)
 	return ret;
 }
 
-/**
- * kfd_criu_process_info - PROCESS_INFO: pause, and say how large the image is
- * @p: the process
- * @filp: the kfd file that was used: its last close ends the pause
- * @args: num_devices, num_bos, num_objects, priv_data_size and pid are set
- *
- * Context: sleeps; process->lock held.
- * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed;
- * -ETIME: a queue does not stop, and the process goes on; -E2BIG: more state
- * than an image may have; -EISCONN, -EXDEV, -EMLINK, -EREMOTE: something is
- * shared that an image cannot hold; -EINTR: the caller is being killed. All but
- * ENODEV and EINTR leave their reason in fdinfo.
- */
-int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
-			  struct kfd_ioctl_criu_args *args)
+/* As much of a pause as is wanted, or nothing of it. */
+static int kfd_criu_pause(struct kfd_process *p, const struct file *filp,
+			  struct kfd_drain *drain)
 {
 	int ret;
 
-	kfd_criu_phase(p, KFD_PHASE_INFO_BEGIN);
+	ret = kfd_pause_begin(p, filp);
+	if (ret)
+		return ret;
+	ret = kfd_drain_check(drain, p);
+	if (ret && !p->pause.again)
+		kfd_pause_end(p);
+	return ret;
+}
+
+/* PROCESS_INFO under one hold of process->lock; -EINPROGRESS: not drained yet. */
+static int kfd_criu_try_info(struct kfd_process *p, const struct file *filp,
+			     struct kfd_ioctl_criu_args *args,
+			     struct kfd_drain *drain)
+{
+	int ret;
+
 	kfd_refusal_begin(p, "PROCESS_INFO");
 	if (!p->n_pdds)
 		return -ENODEV;
-	ret = kfd_criu_check(p, kfd_criu_image_size(p));
-	if (ret)
-		return ret;
-	ret = kfd_pause_begin(p, filp);
+	/* Before the wait, which would be in vain, and after it. */
+	ret = drain->waited ? 0 : kfd_criu_check(p);
+	if (!ret)
+		ret = kfd_drain_look(drain, p);
+	if (!ret && drain->waited)
+		ret = kfd_criu_check(p);
+	if (!ret)
+		ret = kfd_criu_pause(p, filp, drain);
 	if (ret)
 		return ret;
 	kfd_criu_phase(p, KFD_PHASE_INFO_EVICTED);
@@ -101,7 +109,47 @@ int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 	args->priv_data_size = kfd_criu_image_size(p);
 	args->pid = task_tgid_nr_ns(p->lead_thread,
 				    task_active_pid_ns(p->lead_thread));
+	if (drain->wanted)
+		args->priv_data = KFD_CRIU_DRAIN_ANSWERED |
+				  (drain->drained ? KFD_CRIU_DRAINED : 0);
 	return 0;
+}
+
+/**
+ * kfd_criu_process_info - PROCESS_INFO: pause, and say how large the image is
+ * @p: the process
+ * @filp: the kfd file that was used: its last close ends the pause
+ * @args: num_devices, num_bos, num_objects, priv_data_size and pid are set;
+ *	priv_data: in: %KFD_CRIU_DRAIN and so on, out: what came of it
+ *
+ * Context: sleeps, killably; takes process->lock.
+ * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed;
+ * -ETIME: a queue does not stop, or is not drained, and the process goes on;
+ * -E2BIG: more state than an image may have; -EISCONN, -EXDEV, -EMLINK,
+ * -EREMOTE: something is shared that an image cannot hold; -EINVAL: no such
+ * request to drain; -EINTR: the caller is being killed; -EBADF: the process is
+ * gone. All but the last three and ENODEV leave their reason in fdinfo.
+ */
+int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
+			  struct kfd_ioctl_criu_args *args)
+{
+	struct kfd_drain drain;
+	int ret;
+
+	ret = kfd_drain_init(&drain, args->priv_data);
+	while (!ret) {
+		ret = kfd_process_lock(p);
+		if (ret)
+			break;
+		if (!drain.waited)
+			kfd_criu_phase(p, KFD_PHASE_INFO_BEGIN);
+		ret = kfd_criu_try_info(p, filp, args, &drain);
+		kfd_process_unlock(p);
+		if (ret != -EINPROGRESS)
+			break;
+		ret = kfd_drain_sleep(&drain);
+	}
+	return ret;
 }
 
 /**

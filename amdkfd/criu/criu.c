@@ -47,13 +47,13 @@ int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data)
 	if (args->op == KFD_CRIU_OP_RESUME)
 		return kfd_criu_resume(args);
 
+	if (args->op == KFD_CRIU_OP_PROCESS_INFO)
+		return kfd_criu_process_info(p, filp, args);
+
 	ret = kfd_process_lock(p);
 	if (ret)
 		return ret;
 	switch (args->op) {
-	case KFD_CRIU_OP_PROCESS_INFO:
-		ret = kfd_criu_process_info(p, filp, args);
-		break;
 	case KFD_CRIU_OP_CHECKPOINT:
 		ret = kfd_criu_checkpoint(p, args);
 		break;

@@ -9,6 +9,7 @@
 #define AMDKFD_CRIU_H
 
 #include <linux/fs.h>
+#include <linux/ktime.h>
 #include <linux/types.h>
 
 #include <linux/kfd_ioctl.h>
@@ -39,9 +40,35 @@ extern const struct kfd_criu_object_ops *const
 int kfd_pause_begin(struct kfd_process *p, const struct file *filp);
 void kfd_pause_end(struct kfd_process *p);
 
-/* checkpoint.c, restore.c; p->lock held */
+/**
+ * struct kfd_drain - a PROCESS_INFO that may wait for the queues
+ * @wanted: it was asked to
+ * @only: and to fail when they don't get there
+ * @drained: they did
+ * @end: how long it waits
+ * @pause_ms: until the next look
+ * @waited: there was a look before
+ */
+struct kfd_drain {
+	bool wanted;
+	bool only;
+	bool drained;
+	ktime_t end;
+	u32 pause_ms;
+	bool waited;
+};
+
+/* drain.c */
+int kfd_drain_init(struct kfd_drain *drain, u64 request);
+int kfd_drain_look(const struct kfd_drain *drain, struct kfd_process *p);
+int kfd_drain_check(struct kfd_drain *drain, struct kfd_process *p);
+int kfd_drain_sleep(struct kfd_drain *drain);
+
+/* checkpoint.c; takes p->lock, and lets go of it to wait */
 int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args);
+
+/* checkpoint.c, restore.c; p->lock held */
 int kfd_criu_checkpoint(struct kfd_process *p,
 			const struct kfd_ioctl_criu_args *args);
 int kfd_criu_restore(struct kfd_process *p,

@@ -281,6 +281,7 @@ void kfd_queue_release_buffers(struct kfd_process_device *pdd,
 
 /* queue_idle.c */
 struct kfd_queue *kfd_queue_first_loaded(struct kfd_process *p);
+struct kfd_queue *kfd_queue_first_busy(struct kfd_process *p, bool off);
 
 /* queue_sched.c */
 int kfd_queue_attach(struct kfd_queue *q);

@@ -241,6 +241,9 @@ static int process_info(struct kfd_ioctl_criu_args *args)
 	args->num_objects = NUM_OBJECTS;
 	args->priv_data_size = PRIV_SIZE;
 	args->pid = fake.pid;
+	fake.request = args->priv_data;
+	if (fake.drains && args->priv_data)
+		args->priv_data = KFD_CRIU_DRAIN_ANSWERED;
 	return 0;
 }
 

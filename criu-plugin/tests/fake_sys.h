@@ -27,6 +27,8 @@
  * @holder_fd: number of each file in the process, by the file's inode
  * @fail_op: this op fails with @fail_err; -1: none does
  * @refusal: what the driver says of that, or NULL
+ * @drains: the driver knows what PROCESS_INFO can be asked for
+ * @request: what the last one was asked for
  * @paused: PROCESS_INFO less UNPAUSE
  * @calls: per op
  * @restored: buffers as RESTORE got them
@@ -50,6 +52,8 @@ struct fake_machine {
 	int fail_op;
 	int fail_err;
 	const char *refusal;
+	bool drains;
+	uint64_t request;
 	int paused;
 	unsigned int calls[8];
 	struct kfd_criu_bo_bucket restored[FAKE_MAX_BOS];

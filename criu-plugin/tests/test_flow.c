@@ -386,6 +386,40 @@ static void test_dump_errors(void)
 	done();
 }
 
+static void dump_drained(const char *ms, const char *only, uint64_t request, int ret,
+			 const char *message)
+{
+	ktap_log[0] = '\0';
+	fake.request = 0;
+	CHECK(!setenv("KFD_PLUGIN_DRAIN_MS", ms, 1) && !setenv("KFD_PLUGIN_DRAIN_ONLY", only, 1));
+	CHECK(dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID) == ret);
+	CHECK(fake.request == request && ktap_logged(message));
+	/* what is not wanted is not left paused */
+	CHECK(fake.paused == !ret);
+	dump_finish();
+	CHECK(!fake.paused);
+	CHECK(!unsetenv("KFD_PLUGIN_DRAIN_MS") && !unsetenv("KFD_PLUGIN_DRAIN_ONLY"));
+}
+
+/* What the environment asks for reaches the driver, whether it knows it or not. */
+static void test_drain(void)
+{
+	machine();
+	dump_drained("", "1", 0, 0, "");
+	dump_drained("250", "", KFD_CRIU_DRAIN | 250, 0,
+		     "Warning: process 42: this driver does not wait for queues");
+	dump_drained("250", "1", KFD_CRIU_DRAIN | KFD_CRIU_DRAIN_ONLY | 250, -EOPNOTSUPP,
+		     "Error: process 42: this driver does not wait for queues");
+	fake.drains = true;
+	dump_drained("0", "0", KFD_CRIU_DRAIN, 0, "a queue was stopped in the middle");
+	dump_drained("60000", "1", KFD_CRIU_DRAIN | KFD_CRIU_DRAIN_ONLY | 60000, 0,
+		     "a queue was stopped in the middle");
+	dump_drained("60001", "", 0, -EINVAL, "KFD_PLUGIN_DRAIN_MS=60001: not a number");
+	dump_drained("10ms", "", 0, -EINVAL, "KFD_PLUGIN_DRAIN_MS=10ms: not a number");
+	dump_drained("-1", "", 0, -EINVAL, "KFD_PLUGIN_DRAIN_MS=-1: not a number");
+	done();
+}
+
 static void restore_fails(int err, const char *message)
 {
 	unsigned int fds = fake_open_fds();
@@ -501,6 +535,7 @@ static const struct ktap_test tests[] = {
 	{ "not_mapped_not_open", test_not_mapped_not_open },
 	{ "bad_vma", test_bad_vma },
 	{ "dump_errors", test_dump_errors },
+	{ "drain", test_drain },
 	{ "restore_errors", test_restore_errors },
 	{ "no_matching_gpu", test_no_matching_gpu },
 	{ "wrong_process", test_wrong_process },

@@ -111,7 +111,8 @@
  * %ESRCH
  *	The pid given to a resume is not that of a process with GPU state.
  * %ETIME
- *	A queue could not be preempted before its deadline.
+ *	A queue could not be preempted before its deadline, or was not drained
+ *	before the caller's.
  * %EXDEV
  *	A checkpoint is refused because a buffer was imported from a DMA-BUF: it
  *	would come back as a private copy.
@@ -997,6 +998,39 @@ enum kfd_criu_op {
 };
 
 /**
+ * DOC: Draining before a checkpoint
+ *
+ * PROCESS_INFO preempts queues in the middle of what they do, and a checkpoint
+ * has what is left of it. A caller who wants them to come to their ends first
+ * says so in kfd_ioctl_criu_args.priv_data: %KFD_CRIU_DRAIN, and how many
+ * milliseconds it may take in %KFD_CRIU_DRAIN_MS_MASK, at most
+ * %KFD_CRIU_DRAIN_MAX_MS; 0: only look. This field is a pointer in other
+ * sub-operations and says nothing in PROCESS_INFO: the in-tree driver does not
+ * look at it there and criu's plugins leave it zero. A user pointer has none of
+ * the two highest bits, and is ignored as ever.
+ *
+ * The process and its queues go on meanwhile, and work that they are given
+ * meanwhile is waited for too. When all that was written to the rings has been
+ * done, or when the time is over, the pause begins as without the request: a
+ * queue that is not done is preempted in place. With %KFD_CRIU_DRAIN_ONLY it is
+ * %ETIME instead, and all goes on as before. So it is for a process that is
+ * paused already and was not drained: nothing can be waited for then. A queue
+ * that is disabled or has stopped at an error counts as done.
+ *
+ * On success priv_data is %KFD_CRIU_DRAIN_ANSWERED, with %KFD_CRIU_DRAINED when
+ * all were done; a driver that does not know the request leaves it as it was.
+ *
+ * %EINVAL: any other bit set, more than %KFD_CRIU_DRAIN_MAX_MS, or
+ * %KFD_CRIU_DRAIN_ONLY without %KFD_CRIU_DRAIN.
+ */
+#define KFD_CRIU_DRAIN		(1ULL << 63)	/* in: wait for the queues */
+#define KFD_CRIU_DRAIN_ONLY	(1ULL << 62)	/* in: and fail if they are not done */
+#define KFD_CRIU_DRAIN_ANSWERED	(1ULL << 61)	/* out: the request was known */
+#define KFD_CRIU_DRAINED	(1ULL << 60)	/* out: all queues were done */
+#define KFD_CRIU_DRAIN_MS_MASK	0xffffffffULL	/* in: for so long */
+#define KFD_CRIU_DRAIN_MAX_MS	60000
+
+/**
  * struct kfd_ioctl_criu_args - CRIU_OP
  * @devices: CHECKPOINT: in: pointer to an array of @num_devices struct
  *	kfd_criu_device_bucket, which are written. RESTORE: the same array, in
@@ -1004,7 +1038,8 @@ enum kfd_criu_op {
  *	kfd_criu_bo_bucket, which are written. RESTORE: the same array, in;
  *	dmabuf_fd and restored_offset are written
  * @priv_data: CHECKPOINT, RESTORE: in: pointer to @priv_data_size bytes,
- *	which CHECKPOINT writes and RESTORE reads
+ *	which CHECKPOINT writes and RESTORE reads. PROCESS_INFO: in and out:
+ *	%KFD_CRIU_DRAIN and so on, or 0
  * @priv_data_size: bytes. PROCESS_INFO: out. CHECKPOINT, RESTORE: in
  * @num_devices: GPUs. PROCESS_INFO: out. CHECKPOINT, RESTORE: in
  * @num_bos: buffers, may be 0. PROCESS_INFO: out. CHECKPOINT, RESTORE: in
