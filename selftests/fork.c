@@ -81,6 +81,8 @@ FIXTURE_VARIANT(fork)
 	{ .kind = &kfd_mem_##kind_name, .backing = KFD_SHARED_FILE }
 
 FORK_VARIANTS(userptr);
+FORK_VARIANTS(svm);
+FORK_VARIANTS(svm_retry);
 
 /* Add 1 to each word and then to the shadow, BATCH times. */
 static int fill_ib(struct kfd *k, volatile uint64_t **at, uint64_t shadow, struct kfd_bo *ib)
@@ -107,6 +109,7 @@ FIXTURE_SETUP(fork)
 			   -1, 0);
 	ASSERT_NE(MAP_FAILED, self->child);
 	ASSERT_OK(kfd_start(&self->k));
+	ASSERT_OK(kfd_mem_prepare(&self->k, variant->kind));
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &self->shadow));
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &self->q));
 	ASSERT_OK(kfd_mem_create(&self->k, variant->kind, variant->backing, &self->m))
@@ -594,6 +597,7 @@ FIXTURE_VARIANT(fork_read)
 	{ .kind = &kfd_mem_##kind_name, .backing = KFD_PRIVATE_FILE }
 
 FORK_READ_VARIANTS(userptr_read_only);
+FORK_READ_VARIANTS(svm_read_only);
 
 FIXTURE_SETUP(fork_read)
 {
@@ -601,6 +605,7 @@ FIXTURE_SETUP(fork_read)
 			   -1, 0);
 	ASSERT_NE(MAP_FAILED, self->child);
 	ASSERT_OK(kfd_start(&self->k));
+	ASSERT_OK(kfd_mem_prepare(&self->k, variant->kind));
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &self->copy));
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &self->q));
 	ASSERT_OK(kfd_mem_create(&self->k, variant->kind, variant->backing, &self->m));

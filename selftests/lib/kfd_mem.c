@@ -14,6 +14,7 @@
 
 #include "kfd_mem.h"
 #include "kfd_packets.h"
+#include "kfd_svm.h"
 
 #define SMALL_SIZE	(16 * KFD_PAGE)
 #define HUGE_SIZE	(2 * KFD_HUGE_PAGE)
@@ -201,6 +202,53 @@ const struct kfd_mem_kind kfd_mem_userptr_read_only = {
 	.name = "userptr, read-only", .setup = userptr_setup, .teardown = userptr_teardown,
 	.read_only = true,
 };
+
+static int svm_setup(struct kfd *k, int gpu, struct kfd_mem *m)
+{
+	const struct kfd_ioctl_svm_attribute attrs[] = {
+		{ KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[gpu].gpu_id },
+		{ KFD_IOCTL_SVM_ATTR_SET_FLAGS, KFD_IOCTL_SVM_FLAG_GPU_RO },
+	};
+
+	return kfd_svm_set(k, m->p, m->size, attrs, m->kind->read_only ? 2 : 1);
+}
+
+/* Attributes go with the mapping. */
+static int svm_teardown(struct kfd *k, struct kfd_mem *m)
+{
+	return 0;
+}
+
+static int svm_retry_prepare(struct kfd *k)
+{
+	int mode = kfd_set_xnack(k, 1);
+
+	return mode < 0 ? mode : mode == 1 ? 0 : -EPERM;
+}
+
+static int svm_retry_setup(struct kfd *k, int gpu, struct kfd_mem *m)
+{
+	return 0;
+}
+
+const struct kfd_mem_kind kfd_mem_svm = {
+	.name = "svm", .setup = svm_setup, .teardown = svm_teardown,
+};
+
+const struct kfd_mem_kind kfd_mem_svm_read_only = {
+	.name = "svm, read-only", .setup = svm_setup, .teardown = svm_teardown,
+	.read_only = true,
+};
+
+const struct kfd_mem_kind kfd_mem_svm_retry = {
+	.name = "svm, XNACK on", .prepare = svm_retry_prepare, .setup = svm_retry_setup,
+	.teardown = svm_teardown,
+};
+
+int kfd_mem_prepare(struct kfd *k, const struct kfd_mem_kind *kind)
+{
+	return kind->prepare ? kind->prepare(k) : 0;
+}
 
 int kfd_mem_create(struct kfd *k, const struct kfd_mem_kind *kind, enum kfd_backing backing,
 		   struct kfd_mem *m)

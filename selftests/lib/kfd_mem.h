@@ -31,6 +31,7 @@ struct kfd_mem;
 /**
  * struct kfd_mem_kind - how a GPU comes to a process's memory
  * @name: for messages
+ * @prepare: optional: before there are queues; 0 or a negative errno
  * @setup: let GPU @gpu read all of m->p at the same address, and write it unless
  *	@read_only; 0 or a negative errno
  * @teardown: undo that; likewise
@@ -38,6 +39,7 @@ struct kfd_mem;
  */
 struct kfd_mem_kind {
 	const char *name;
+	int (*prepare)(struct kfd *k);
 	int (*setup)(struct kfd *k, int gpu, struct kfd_mem *m);
 	int (*teardown)(struct kfd *k, struct kfd_mem *m);
 	bool read_only;
@@ -64,6 +66,11 @@ struct kfd_mem {
 /* Every kind that there is. */
 extern const struct kfd_mem_kind kfd_mem_userptr;
 extern const struct kfd_mem_kind kfd_mem_userptr_read_only;
+extern const struct kfd_mem_kind kfd_mem_svm;		/* a range; XNACK off */
+extern const struct kfd_mem_kind kfd_mem_svm_read_only;
+extern const struct kfd_mem_kind kfd_mem_svm_retry;	/* nothing said; XNACK on */
+
+int kfd_mem_prepare(struct kfd *k, const struct kfd_mem_kind *kind);
 
 int kfd_mem_create(struct kfd *k, const struct kfd_mem_kind *kind, enum kfd_backing backing,
 		   struct kfd_mem *m);
