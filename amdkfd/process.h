@@ -340,6 +340,8 @@ int kfd_process_restore_on(struct kfd_process *p, u32 gpus);
 int kfd_process_evict(struct kfd_process *p,
 		      enum KFD_QUEUE_EVICTION_TRIGGERS trigger);
 int kfd_process_restore(struct kfd_process *p);
+/* At the end: not told, never undone. */
+int kfd_process_stop(struct kfd_process *p);
 
 /**
  * struct kfd_bo_vmap_ops - what memory/ does for siblings that need a buffer
