@@ -253,7 +253,7 @@ TEST_F_TIMEOUT(drain_type, only_drained_queues_or_ETIME, 90)
 	/* It has not been touched, and goes on. */
 	open_gate(words.cpu);
 	EXPECT_OK(kfd_queue_wait(&q, PATIENCE));
-	EXPECT_OK(drain(self->k.fd, KFD_CRIU_DRAIN | KFD_CRIU_DRAIN_ONLY | PATIENCE, &args));
+	EXPECT_OK(drain(self->k.fd, KFD_CRIU_DRAIN | KFD_CRIU_DRAIN_ONLY | LONG_MS, &args));
 	EXPECT_EQ(KFD_CRIU_DRAIN_ANSWERED | KFD_CRIU_DRAINED, args.priv_data);
 	EXPECT_OK(kfd_criu_unpause(self->k.fd));
 }
@@ -281,7 +281,7 @@ TEST_F(drain, without_time_it_is_one_look)
 	open_gate(self->word);
 	EXPECT_OK(kfd_queue_wait(&self->q, PATIENCE));
 	/* Paused when it was done: whoever asks is told so. */
-	ASSERT_OK(drain(self->k.fd, KFD_CRIU_DRAIN | PATIENCE, &args));
+	ASSERT_OK(drain(self->k.fd, KFD_CRIU_DRAIN | LONG_MS, &args));
 	ASSERT_OK(drain(self->k.fd, KFD_CRIU_DRAIN | KFD_CRIU_DRAIN_ONLY, &args));
 	EXPECT_EQ(KFD_CRIU_DRAIN_ANSWERED | KFD_CRIU_DRAINED, args.priv_data);
 	EXPECT_OK(kfd_criu_unpause(self->k.fd));

@@ -587,17 +587,12 @@ TEST_F_TIMEOUT(refuse_own, queue_that_does_not_stop_is_ETIME_and_named, 60)
 	EXPECT_OK(allowed(&self->k, self->k.fd));
 }
 
-/* An SMI session; a driver that has none cannot be asked for one. */
 TEST_F(refuse_own, smi_session_is_EISCONN)
 {
 	struct kfd_ioctl_smi_events_args smi = { .gpuid = self->k.gpu[0].gpu_id };
-	int ret;
 
 	REQUIRE_OURS();
-	ret = kfd_call(self->k.fd, AMDKFD_IOC_SMI_EVENTS, &smi);
-	if (ret == -EOPNOTSUPP)
-		SKIP(return, "this driver has no SMI events");
-	ASSERT_OK(ret);
+	ASSERT_OK(kfd_call(self->k.fd, AMDKFD_IOC_SMI_EVENTS, &smi));
 	EXPECT_EQ(1, fd_value(self->k.fd, "kfd-smi-sessions"));
 	EXPECT_OK(refused(&self->k, self->k.fd, EISCONN, "PROCESS_INFO EISCONN the process has 1"));
 	close((int)smi.anon_fd);
