@@ -94,7 +94,7 @@ int kfd_fault_disarm(unsigned int *left)
 	return got == -EFAULT ? kfd_fault_arm(0) : got;
 }
 
-/* Without the numbers that only ever grow. */
+/* Without the numbers that only ever grow, and without why the last op failed. */
 static int read_fdinfo(struct kfd *k, char *text, size_t size)
 {
 	char path[64], *line, *end;
@@ -110,6 +110,10 @@ static int read_fdinfo(struct kfd *k, char *text, size_t size)
 			return -EINVAL;
 		memmove(line, end, strlen(end) + 1);
 	}
+	line = strstr(text, "kfd-refused:");
+	end = line ? strchr(line, '\n') : NULL;
+	if (end)
+		memmove(line, end + 1, strlen(end + 1) + 1);
 	return 0;
 }
 
