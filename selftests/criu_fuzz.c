@@ -25,6 +25,7 @@
 #include "fuzz/image_mutate.h"
 #include "fuzz/scenes.h"
 #include "lib/kfd_image.h"
+#include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
 
@@ -175,7 +176,7 @@ static bool is_refusal(int ret)
 	       ret == -EMFILE || ret == -ENOMEM || ret == -ENOSPC;
 }
 
-/* RESUME's: no memory where a userptr was, a queue that does not come back. */
+/* RESUME's: no memory where a userptr or a range was, a queue that does not come back. */
 static bool is_resume_result(int ret)
 {
 	return !ret || ret == -EFAULT || ret == -ENOMEM || ret == -EIO;
@@ -211,6 +212,16 @@ static void tame(struct shot *shot)
 			bo->size = LARGEST_BO + bo->size % KFD_PAGE;
 }
 
+static uint32_t count_of(const struct shot *shot, uint32_t type)
+{
+	uint32_t n = 0;
+	size_t at = 0;
+
+	while (next_of(shot->image, shot->len, &at, type, 0))
+		n++;
+	return n;
+}
+
 /* Buckets and counts as the image has them. */
 static void derive_arguments(struct kfd *k, struct shot *shot)
 {
@@ -240,11 +251,9 @@ static void derive_arguments(struct kfd *k, struct shot *shot)
 		};
 	}
 	shot->args.num_bos = n;
-	for (n = 0, at = 0; next_of(shot->image, shot->len, &at, KFD_RECORD_EVENT, 0); n++)
-		;
-	for (at = 0; next_of(shot->image, shot->len, &at, KFD_RECORD_QUEUE, 0); n++)
-		;
-	shot->args.num_objects = n;
+	shot->args.num_objects = count_of(shot, KFD_RECORD_SVM) +
+				 count_of(shot, KFD_RECORD_EVENT) +
+				 count_of(shot, KFD_RECORD_QUEUE);
 }
 
 static void spoil_buckets(struct kfd *k, struct shot *shot)
@@ -393,7 +402,7 @@ static int look(struct kfd *k, int free_fd, int fds, uint64_t refusals, int resu
 	if (lowest_free_fd(k) != free_fd)
 		return TRACES;
 	if (few || refusals % LOOK_EVERY == 0 || result == -EBUSY)
-		if (fdinfo_is_clean(k))
+		if (fdinfo_is_clean(k) || kfd_set_xnack(k, -1))
 			return TRACES;
 	if (!few && refusals % ASK_EVERY)
 		return 0;
@@ -402,6 +411,18 @@ static int look(struct kfd *k, int free_fd, int fds, uint64_t refusals, int resu
 	if (kfd_criu_info(k->fd, &info) || info.num_bos || info.num_objects)
 		return TRACES;
 	return kfd_criu_unpause(k->fd) ? TRACES : 0;
+}
+
+/* Memory where ranges are said to be; those that are too large stay without. */
+static void map_ranges(struct shot *shot)
+{
+	struct kfd_record_svm *svm;
+	size_t at = 0;
+
+	while ((svm = next_of(shot->image, shot->len, &at, KFD_RECORD_SVM, sizeof(*svm))))
+		if (svm->size <= LARGEST_BO)
+			mmap((void *)(uintptr_t)svm->start, svm->size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
 /* Give what was restored its memory, as far as that can be had. */
@@ -451,6 +472,7 @@ static int run_restored(struct kfd *k, struct shot *shot)
 	int ret;
 
 	map_everything(k, shot);
+	map_ranges(shot);
 	ret = kfd_criu_resume(k->fd, getpid());
 	tally->resume[-ret & 0xff]++;
 	if (!is_resume_result(ret) || (shot->control && ret))

@@ -56,9 +56,12 @@ static struct {
 } pool;
 
 static const char *const type_names[] = {
-	"none", "process", "device", "bo", "event", "queue", "mqd", "ctl_stack", "cu_mask",
+	"none", "process", "device", "bo", "event", "queue", "mqd", "ctl_stack", "cu_mask", "svm",
 	"unknown", "header",
 };
+
+_Static_assert(sizeof(type_names) / sizeof(type_names[0]) == KFD_NUM_RECORD_TYPES + 2,
+	       "a name for each type");
 
 #define TYPE_UNKNOWN	KFD_NUM_RECORD_TYPES
 #define TYPE_HEADER	(KFD_NUM_RECORD_TYPES + 1)

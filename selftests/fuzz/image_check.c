@@ -24,6 +24,7 @@
 #define VA_LAST		0x7fffffffffffULL
 #define PAGE		4096ULL
 #define MEMORY_TYPES	0x1fu
+#define SVM_FLAGS	0x7fu
 
 /**
  * struct check - a walk over an accepted image
@@ -32,6 +33,7 @@
  * @seen: records so far, by type
  * @gpus: user_gpu_ids so far
  * @bound: whether they have a VM
+ * @svm_end: end of the range before
  */
 struct check {
 	const struct kfd_image *image;
@@ -39,6 +41,7 @@ struct check {
 	__u32 seen[KFD_NUM_RECORD_TYPES];
 	__u32 gpus[KFD_IMAGE_MAX_GPUS];
 	bool bound[KFD_IMAGE_MAX_GPUS];
+	__u64 svm_end;
 };
 
 static bool is_zero(const void *p, __u64 bytes)
@@ -49,6 +52,16 @@ static bool is_zero(const void *p, __u64 bytes)
 		if (*c++)
 			return false;
 	return true;
+}
+
+static bool known_gpu(const struct check *c, __u32 id)
+{
+	__u32 i;
+
+	for (i = 0; i < c->seen[KFD_RECORD_DEVICE]; i++)
+		if (c->gpus[i] == id)
+			return true;
+	return false;
 }
 
 static bool bound_gpu(const struct check *c, __u32 id)
@@ -98,6 +111,7 @@ static void check_bo(struct check *c)
 	__u32 i, j;
 
 	MUST(!kfd_record_read(&c->rec, &bo, sizeof(bo), sizeof(bo)));
+	MUST(!c->seen[KFD_RECORD_SVM]);
 	MUST(bo.handle >> 32 == bo.gpu_id && bound_gpu(c, bo.gpu_id));
 	MUST((__u32)bo.handle >= 1 && (__u32)bo.handle <= INT_MAX);
 	MUST(bo.size && bo.size % PAGE == 0 && bo.va % PAGE == 0 && bo.va);
@@ -113,6 +127,39 @@ static void check_bo(struct check *c)
 			MUST(bo.mapped[i] != bo.mapped[j]);
 	}
 	MUST(is_zero(bo.mapped + i, (KFD_IMAGE_MAX_GPUS - i) * sizeof(bo.mapped[0])));
+}
+
+static bool is_location(const struct check *c, __u32 loc)
+{
+	return loc == KFD_IOCTL_SVM_LOCATION_SYSMEM || loc == KFD_IOCTL_SVM_LOCATION_UNDEFINED ||
+	       bound_gpu(c, loc);
+}
+
+/* Ranges come in order of address and never overlap. */
+static void check_svm(struct check *c)
+{
+	struct kfd_record_svm svm;
+	__u32 i, j;
+
+	MUST(!kfd_record_read(&c->rec, &svm, sizeof(svm), sizeof(svm)));
+	MUST(svm.start && svm.start % PAGE == 0 && svm.size && svm.size % PAGE == 0);
+	MUST(svm.start <= VA_LAST && svm.size <= VA_LAST + 1 - svm.start);
+	MUST(svm.start >= c->svm_end);
+	MUST(!(svm.flags & ~SVM_FLAGS) && svm.granularity < 64 && !svm.reserved);
+	MUST(is_location(c, svm.preferred_loc) && is_location(c, svm.prefetch_loc));
+	MUST(svm.num_access <= c->seen[KFD_RECORD_DEVICE]);
+	for (i = 0; i < svm.num_access; i++) {
+		MUST(known_gpu(c, svm.gpu_id[i]));
+		MUST(svm.access[i] == KFD_RECORD_SVM_ACCESS ||
+		     svm.access[i] == KFD_RECORD_SVM_IN_PLACE);
+		for (j = 0; j < i; j++)
+			MUST(svm.gpu_id[i] != svm.gpu_id[j]);
+	}
+	MUST(is_zero(svm.gpu_id + i, (KFD_IMAGE_MAX_GPUS - i) * sizeof(svm.gpu_id[0])));
+	MUST(is_zero(svm.access + i, (KFD_IMAGE_MAX_GPUS - i) * sizeof(svm.access[0])));
+	/* buffers come before, events and queues behind */
+	MUST(!c->seen[KFD_RECORD_EVENT] && !c->seen[KFD_RECORD_QUEUE]);
+	c->svm_end = svm.start + svm.size;
 }
 
 static void check_event(struct check *c)
@@ -183,10 +230,11 @@ static void check_process(struct check *c)
 	const struct kfd_record_process *p = &c->image->process;
 	struct kfd_record_process again;
 
-	MUST(!kfd_record_read(&c->rec, &again, sizeof(again), sizeof(again)));
+	MUST(!kfd_record_read(&c->rec, &again, sizeof(again), KFD_RECORD_PROCESS_MIN));
 	MUST(!memcmp(&again, p, sizeof(again)));
 	MUST(p->num_devices >= 1 && p->num_devices <= KFD_IMAGE_MAX_GPUS);
 	MUST(p->xnack <= 1 && p->event_page_user <= 1 && !p->reserved && !p->next_event_id);
+	MUST(p->num_svm <= KFD_IMAGE_MAX_SVM && !p->reserved2);
 	MUST(!p->event_page_user || !p->event_page_handle);
 }
 
@@ -196,6 +244,7 @@ static void check_record(struct check *c)
 		[KFD_RECORD_PROCESS] = check_process,
 		[KFD_RECORD_DEVICE] = check_device,
 		[KFD_RECORD_BO] = check_bo,
+		[KFD_RECORD_SVM] = check_svm,
 		[KFD_RECORD_EVENT] = check_event,
 		[KFD_RECORD_QUEUE] = check_queue,
 	};
@@ -223,6 +272,7 @@ static void check_counts(const struct check *c)
 	MUST(c->seen[KFD_RECORD_PROCESS] == 1);
 	MUST(c->seen[KFD_RECORD_DEVICE] == p->num_devices);
 	MUST(c->seen[KFD_RECORD_BO] == p->num_bos);
+	MUST(c->seen[KFD_RECORD_SVM] == p->num_svm);
 	MUST(c->seen[KFD_RECORD_EVENT] == p->num_events);
 	MUST(c->seen[KFD_RECORD_QUEUE] == p->num_queues);
 	MUST(c->seen[KFD_RECORD_MQD] == p->num_queues);

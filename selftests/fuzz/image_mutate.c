@@ -32,7 +32,7 @@ static const struct field process_fields[] = {
 	FIELD(process, num_devices), FIELD(process, num_bos), FIELD(process, num_events),
 	FIELD(process, num_queues), FIELD(process, xnack), FIELD(process, reserved),
 	FIELD(process, event_page_handle), FIELD(process, event_page_user),
-	FIELD(process, next_event_id),
+	FIELD(process, next_event_id), FIELD(process, num_svm), FIELD(process, reserved2),
 };
 
 static const struct field device_fields[] = {
@@ -46,6 +46,13 @@ static const struct field bo_fields[] = {
 	FIELD(bo, handle), FIELD(bo, va), FIELD(bo, size), FIELD(bo, user_addr),
 	FIELD(bo, gpu_id), FIELD(bo, alloc_flags), FIELD(bo, num_mapped), FIELD(bo, reserved),
 	FIELD(bo, mapped[0]), FIELD(bo, mapped[1]), FIELD(bo, mapped[7]),
+};
+
+static const struct field svm_fields[] = {
+	FIELD(svm, start), FIELD(svm, size), FIELD(svm, flags), FIELD(svm, granularity),
+	FIELD(svm, preferred_loc), FIELD(svm, prefetch_loc), FIELD(svm, num_access),
+	FIELD(svm, reserved), FIELD(svm, gpu_id[0]), FIELD(svm, gpu_id[1]), FIELD(svm, gpu_id[7]),
+	FIELD(svm, access[0]), FIELD(svm, access[1]), FIELD(svm, access[7]),
 };
 
 static const struct field event_fields[] = {
@@ -72,9 +79,26 @@ static const struct {
 	[KFD_RECORD_PROCESS] = KIND(process_fields),
 	[KFD_RECORD_DEVICE] = KIND(device_fields),
 	[KFD_RECORD_BO] = KIND(bo_fields),
+	[KFD_RECORD_SVM] = KIND(svm_fields),
 	[KFD_RECORD_EVENT] = KIND(event_fields),
 	[KFD_RECORD_QUEUE] = KIND(queue_fields),
 };
+
+/* Where the process's record tells how many there are. */
+static const uint16_t count_at[KFD_NUM_RECORD_TYPES] = {
+	[KFD_RECORD_DEVICE] = offsetof(struct kfd_record_process, num_devices),
+	[KFD_RECORD_BO] = offsetof(struct kfd_record_process, num_bos),
+	[KFD_RECORD_SVM] = offsetof(struct kfd_record_process, num_svm),
+	[KFD_RECORD_EVENT] = offsetof(struct kfd_record_process, num_events),
+	[KFD_RECORD_QUEUE] = offsetof(struct kfd_record_process, num_queues),
+};
+
+/* Types that count_at says something of. */
+static const uint8_t counted[] = {
+	KFD_RECORD_DEVICE, KFD_RECORD_BO, KFD_RECORD_SVM, KFD_RECORD_EVENT, KFD_RECORD_QUEUE,
+};
+
+#define NUM_COUNTED	(sizeof(counted) / sizeof(counted[0]))
 
 /* Where a part's length is told in the queue that it belongs to. */
 static const uint16_t part_size_at[KFD_NUM_RECORD_TYPES] = {
@@ -173,25 +197,19 @@ static uint8_t *payload(struct mutant *m, uint32_t i)
 
 static void count_records(uint8_t *data, const struct span *span, uint32_t num)
 {
-	static const uint16_t at[] = {
-		[KFD_RECORD_DEVICE] = offsetof(struct kfd_record_process, num_devices),
-		[KFD_RECORD_BO] = offsetof(struct kfd_record_process, num_bos),
-		[KFD_RECORD_EVENT] = offsetof(struct kfd_record_process, num_events),
-		[KFD_RECORD_QUEUE] = offsetof(struct kfd_record_process, num_queues),
-	};
 	uint32_t count[KFD_NUM_RECORD_TYPES] = { 0 };
-	uint32_t i, type;
 	uint8_t *process;
+	uint32_t i;
 
 	for (i = 0; i < num; i++)
 		if (span[i].type < KFD_NUM_RECORD_TYPES)
 			count[span[i].type]++;
-	if (!num || span[0].type != KFD_RECORD_PROCESS ||
-	    span[0].len < sizeof(struct kfd_record_process))
+	if (!num || span[0].type != KFD_RECORD_PROCESS)
 		return;
 	process = data + span[0].at + sizeof(struct kfd_record_header);
-	for (type = KFD_RECORD_DEVICE; type <= KFD_RECORD_QUEUE; type++)
-		set(process + at[type], 4, count[type]);
+	for (i = 0; i < NUM_COUNTED; i++)
+		if (count_at[counted[i]] + 4u <= span[0].len)
+			set(process + count_at[counted[i]], 4, count[counted[i]]);
 }
 
 static void fix_framing(struct mutant *m)
@@ -263,7 +281,15 @@ static void rotate(uint8_t *p, size_t a, size_t b)
 
 static bool is_part(uint32_t type)
 {
-	return type > KFD_RECORD_QUEUE && type < KFD_NUM_RECORD_TYPES;
+	return type >= KFD_RECORD_MQD && type <= KFD_RECORD_CU_MASK;
+}
+
+/* Its place in the order of records: types are numbered by their age. */
+static uint32_t rank(uint32_t type)
+{
+	if (type == KFD_RECORD_SVM)
+		return 2 * KFD_RECORD_BO + 1;
+	return type > KFD_NUM_RECORD_TYPES ? UINT32_MAX : 2 * type;
 }
 
 /* The bytes from record @i on that belong together: a queue has its parts. */
@@ -395,7 +421,7 @@ static size_t insert_at(struct mutant *m, uint32_t type)
 
 	if (!ONE_IN(&m->rng, 8))
 		for (i = m->num; i-- > 0;)
-			if (m->span[i].type <= type || is_part(m->span[i].type))
+			if (rank(m->span[i].type) <= rank(type) || is_part(m->span[i].type))
 				return m->span[i].at + m->span[i].bytes;
 	i = pick(m);
 	return m->span[i].at;
@@ -419,6 +445,12 @@ static void renumber(struct mutant *m, size_t at, uint32_t type)
 		set(p, 8, handle);
 		p += offsetof(struct kfd_record_bo, va);
 		set(p, 8, get(p, 8) + 0x100000000ULL * (1 + image_below(&m->rng, 64)));
+	} else if (type == KFD_RECORD_SVM) {
+		/* right behind the first one, or anywhere behind it */
+		if (ONE_IN(&m->rng, 2))
+			set(p, 8, get(p, 8) + get(p + offsetof(struct kfd_record_svm, size), 8));
+		else
+			set(p, 8, get(p, 8) + 0x10000000ULL * (1 + image_below(&m->rng, 64)));
 	}
 }
 
@@ -586,33 +618,59 @@ static void change_counts(struct mutant *m)
 {
 	uint8_t *p;
 
-	if (m->span[0].type != KFD_RECORD_PROCESS ||
-	    m->span[0].len < sizeof(struct kfd_record_process))
+	uint32_t at = count_at[counted[image_below(&m->rng, NUM_COUNTED)]];
+
+	if (m->span[0].type != KFD_RECORD_PROCESS || m->span[0].len < at + 4)
 		return;
-	p = payload(m, 0) + 4 * image_below(&m->rng, 4);
+	p = payload(m, 0) + at;
 	set(p, 4, image_interesting(&m->rng, get(p, 4)));
 }
 
-/* Have a buffer mapped on some of the GPUs that there are. */
-static void map_buffer(struct mutant *m)
+/* Ids of some of the GPUs that there are, at @ids; their number. */
+static uint32_t some_gpus(struct mutant *m, uint8_t *ids)
 {
-	uint32_t i = image_below(&m->rng, m->num), tries, n, j;
-	uint8_t *bo;
+	uint32_t n = image_below(&m->rng, KFD_IMAGE_MAX_GPUS / 2), i, j;
 
-	for (tries = 0; tries < m->num && m->span[i].type != KFD_RECORD_BO; tries++)
-		i = i + 1 == m->num ? 0 : i + 1;
-	if (tries == m->num || m->span[i].len < sizeof(struct kfd_record_bo))
-		return;
-	bo = payload(m, i);
-	n = image_below(&m->rng, KFD_IMAGE_MAX_GPUS / 2);
-	set(bo + offsetof(struct kfd_record_bo, num_mapped), 4, n);
-	memset(bo + offsetof(struct kfd_record_bo, mapped), 0, KFD_IMAGE_MAX_GPUS * 4);
+	memset(ids, 0, KFD_IMAGE_MAX_GPUS * 4);
 	for (j = 0; j < n; j++) {
 		i = 1 + image_below(&m->rng, 3);
 		if (i < m->num && m->span[i].type == KFD_RECORD_DEVICE)
-			set(bo + offsetof(struct kfd_record_bo, mapped[j]), 4,
-			    get(payload(m, i), 4));
+			set(ids + 4 * j, 4, get(payload(m, i), 4));
 	}
+	return n;
+}
+
+/* Access for some of the GPUs, hardly ever of a kind that there is not. */
+static void share_range(struct mutant *m, uint8_t *svm)
+{
+	uint32_t n = some_gpus(m, svm + offsetof(struct kfd_record_svm, gpu_id)), j;
+
+	set(svm + offsetof(struct kfd_record_svm, num_access), 4, n);
+	for (j = 0; j < KFD_IMAGE_MAX_GPUS; j++)
+		set(svm + offsetof(struct kfd_record_svm, access[j]), 4,
+		    j < n ? 1 + image_below(&m->rng, ONE_IN(&m->rng, 8) ? 3 : 2) : 0);
+	if (n && ONE_IN(&m->rng, 2))
+		set(svm + offsetof(struct kfd_record_svm, preferred_loc), 4,
+		    get(svm + offsetof(struct kfd_record_svm, gpu_id), 4));
+}
+
+/* Have a buffer mapped on some of the GPUs, or a range reached by some. */
+static void give_to_gpus(struct mutant *m)
+{
+	uint32_t type = ONE_IN(&m->rng, 2) ? KFD_RECORD_BO : KFD_RECORD_SVM;
+	uint32_t i = image_below(&m->rng, m->num), tries;
+	uint8_t *p;
+
+	for (tries = 0; tries < m->num && m->span[i].type != type; tries++)
+		i = i + 1 == m->num ? 0 : i + 1;
+	p = payload(m, i);
+	if (tries == m->num)
+		return;
+	if (type == KFD_RECORD_SVM && m->span[i].len >= sizeof(struct kfd_record_svm))
+		share_range(m, p);
+	else if (type == KFD_RECORD_BO && m->span[i].len >= sizeof(struct kfd_record_bo))
+		set(p + offsetof(struct kfd_record_bo, num_mapped), 4,
+		    some_gpus(m, p + offsetof(struct kfd_record_bo, mapped)));
 }
 
 static void mutate_once(struct mutant *m)
@@ -624,7 +682,7 @@ static void mutate_once(struct mutant *m)
 		{ change_field, 50 }, { duplicate_record, 7 }, { drop_record, 6 },
 		{ resize_record, 7 }, { splice, 6 }, { move_record, 5 }, { junk_in_part, 6 },
 		{ flip_bits, 2 }, { change_record_header, 2 }, { change_header, 2 },
-		{ grow_header, 2 }, { cut_or_extend, 2 }, { change_counts, 1 }, { map_buffer, 2 },
+		{ grow_header, 2 }, { cut_or_extend, 2 }, { change_counts, 1 }, { give_to_gpus, 2 },
 	};
 	uint32_t i, at = image_below(&m->rng, 100);
 

@@ -13,6 +13,7 @@
 
 #include "fuzz/scenes.h"
 #include "lib/kfd_packets.h"
+#include "lib/kfd_svm.h"
 #include "lib/kfd_workload.h"
 
 /* A queue's buffer: ring, pointers, EOP buffer, save area of two pages. */
@@ -26,6 +27,7 @@
 
 #define SCENE_CU_MASK	1
 #define SCENE_BROKEN	2	/* its packets are none: the GPU gives it up */
+#define SCENE_SVM	4	/* its save area is shared virtual memory */
 
 static int no_vm(struct kfd *k)
 {
@@ -148,9 +150,10 @@ static int events_in_kernel(struct kfd *k)
 	return ret ? ret : add_events(k, false);
 }
 
-static int queue_call(struct kfd *k, int gpu, uint32_t type, struct kfd_queue *q)
+static int queue_call(struct kfd *k, int gpu, uint32_t type, uint32_t flags, struct kfd_queue *q)
 {
 	uint64_t va = q->ring.va;
+	char *save;
 	int ret;
 
 	q->gpu = gpu;
@@ -173,6 +176,12 @@ static int queue_call(struct kfd *k, int gpu, uint32_t type, struct kfd_queue *q
 		q->args.ctx_save_restore_address = va + CWSR_AT;
 		q->args.ctx_save_restore_size = 2 * KFD_PAGE;
 		q->args.ctl_stack_size = CTL_STACK;
+	}
+	if (flags & SCENE_SVM) {
+		ret = kfd_svm_alloc(k, 2 * KFD_PAGE, gpu, &save);
+		if (ret)
+			return ret;
+		q->args.ctx_save_restore_address = (uintptr_t)save;
 	}
 	ret = kfd_call(k->fd, AMDKFD_IOC_CREATE_QUEUE, &q->args);
 	if (ret)
@@ -220,7 +229,7 @@ static int add_queue(struct kfd *k, int gpu, uint32_t type, uint32_t flags)
 	memset(q.ring.cpu, 0, pages * KFD_PAGE);
 	for (i = 0; type == KFD_IOC_QUEUE_TYPE_COMPUTE_AQL && i < KFD_PAGE / 64; i++)
 		((uint32_t *)q.ring.cpu)[i * AQL_DWORDS] = AQL_INVALID;
-	ret = queue_call(k, gpu, type, &q);
+	ret = queue_call(k, gpu, type, flags, &q);
 	cu.queue_id = q.id;
 	if (!ret && flags & SCENE_CU_MASK)
 		ret = kfd_call(k->fd, AMDKFD_IOC_SET_CU_MASK, &cu);
@@ -264,6 +273,72 @@ static int queue_broken(struct kfd *k)
 	if (!ret)
 		ret = kfd_event_wait_one(k, ev.event_id, PATIENCE, &result);
 	return ret ? ret : result == KFD_IOC_WAIT_RESULT_COMPLETE ? 0 : -ETIMEDOUT;
+}
+
+/* Ranges of every kind: some touch, one is split, one nobody may reach. */
+static int add_svm(struct kfd *k)
+{
+	const struct kfd_ioctl_svm_attribute moved[] = {
+		{ KFD_IOCTL_SVM_ATTR_PREFERRED_LOC, k->gpu[0].gpu_id },
+		{ KFD_IOCTL_SVM_ATTR_PREFETCH_LOC, KFD_IOCTL_SVM_LOCATION_SYSMEM },
+		{ KFD_IOCTL_SVM_ATTR_SET_FLAGS, KFD_IOCTL_SVM_FLAG_GPU_READ_MOSTLY },
+		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, 3 },
+		{ KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[0].gpu_id },
+	};
+	char *p, *alone;
+	int ret;
+
+	ret = kfd_svm_alloc(k, 8 * KFD_PAGE, 0, &p);
+	if (!ret)
+		ret = kfd_svm_set1(k, p + 3 * KFD_PAGE, 2 * KFD_PAGE,
+				   KFD_IOCTL_SVM_ATTR_SET_FLAGS, KFD_IOCTL_SVM_FLAG_GPU_RO);
+	if (!ret)
+		ret = kfd_svm_set1(k, p + 7 * KFD_PAGE, KFD_PAGE, KFD_IOCTL_SVM_ATTR_NO_ACCESS,
+				   k->gpu[0].gpu_id);
+	if (!ret)
+		ret = kfd_svm_alloc(k, 4 * KFD_PAGE, -1, &alone);
+	return ret ? ret : kfd_svm_set(k, alone + KFD_PAGE, KFD_PAGE, moved, 5);
+}
+
+static int svm(struct kfd *k)
+{
+	int ret = kfd_start(k);
+
+	if (!ret)
+		ret = userptr(k, KFD_PAGE);
+	return ret ? ret : add_svm(k);
+}
+
+/* A queue that could not be restored before its range is. */
+static int svm_queue(struct kfd *k)
+{
+	int ret = kfd_start(k);
+
+	if (!ret)
+		ret = add_svm(k);
+	return ret ? ret : add_queue(k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, SCENE_SVM);
+}
+
+/* XNACK: every GPU has access, also the one whose VM the process has not taken. */
+static int svm_xnack(struct kfd *k)
+{
+	struct kfd_ioctl_acquire_vm_args args;
+	int ret = kfd_open(k);
+	struct kfd_bo bo;
+
+	if (!ret)
+		ret = kfd_open_drm(k);
+	if (ret)
+		return ret;
+	args.drm_fd = k->gpu[0].drm_fd;
+	args.gpu_id = k->gpu[0].gpu_id;
+	ret = kfd_set_xnack(k, 1);
+	if (ret != 1)
+		return ret < 0 ? ret : -EOPNOTSUPP;
+	ret = kfd_call(k->fd, AMDKFD_IOC_ACQUIRE_VM, &args);
+	if (!ret)
+		ret = kfd_bo_create(k, 0, MEM_GTT, KFD_PAGE, &bo);
+	return ret ? ret : add_svm(k);
 }
 
 static int everything(struct kfd *k)
@@ -317,6 +392,9 @@ const struct fuzz_scene fuzz_scenes[] = {
 	{ "queue-broken", 1, queue_broken },
 	{ "everything", 1, everything },
 	{ "two-gpus", 2, two_gpus },
+	{ "svm", 1, svm },
+	{ "svm-queue", 1, svm_queue },
+	{ "svm-xnack", 2, svm_xnack },
 };
 
 const unsigned int fuzz_num_scenes = sizeof(fuzz_scenes) / sizeof(fuzz_scenes[0]);
