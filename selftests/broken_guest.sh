@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # broken_guest.sh [NAME...], in a guest with the modules of a BREAK=all build: does
-# every regression test (those named) fail when its bug is there? For each bug the modules are loaded with it
-# (broken=NAME) and the test of that name in criu_regressions is run, or the one that
-# "elsewhere" names: "ok" when the test fails or the kernel log has a splat. Before that all of them must pass with no bug in the
-# same build. Prints KTAP. The kernel log is full of splats that are wanted.
+# every regression test (those named) fail when its bug is there? For each bug the
+# modules are loaded with it (broken=NAME) and the test of that name in
+# criu_regressions* is run, or the one that "elsewhere" names: "ok" when the test
+# fails or the kernel log has a splat. Before that all of them must pass with no bug
+# in the same build. Prints KTAP. The kernel log is full of splats that are wanted.
 #
 # For kernels with KASAN, booted with kasan_multi_shot: without KASAN a bug that
 # only reads or frees too much goes unseen.
@@ -43,20 +44,33 @@ declare -A elsewhere=(
 	[fork_unseen]="fork storm_while_the_gpu_counts"
 )
 
-# run_tests BUG...: the tests of these bugs
+# test_of BUG: the program and the test
+test_of()
+{
+	local source
+
+	if [ -n "${elsewhere[$1]:-}" ]; then
+		echo "${elsewhere[$1]}"
+		return
+	fi
+	source=$(grep -lE "^TEST_F[A-Z_]*\(regression, $1[,)]" selftests/criu_regressions*.c)
+	echo "$(basename "${source:-none.c}" .c) $1"
+}
+
+# run_tests BUG...: the tests of these bugs, each program once; 0 when all pass
 run_tests()
 {
-	local bug program test rc=0 ours=()
+	local bug program test rc=0
+	local -A tests=()
 
 	for bug in "$@"; do
-		if [ -z "${elsewhere[$bug]:-}" ]; then
-			ours+=("$bug")
-			continue
-		fi
-		read -r program test <<< "${elsewhere[$bug]}"
-		"${run[@]}" "$programs/$program" "$test" || rc=1
+		read -r program test <<< "$(test_of "$bug")"
+		tests[$program]+=" $test"
 	done
-	[ ${#ours[@]} -eq 0 ] || "${run[@]}" "$programs/criu_regressions" "${ours[@]}" || rc=1
+	for program in "${!tests[@]}"; do
+		# shellcheck disable=SC2086 # several names
+		"${run[@]}" "$programs/$program" ${tests[$program]} || rc=1
+	done
 	return $rc
 }
 
@@ -98,6 +112,10 @@ all=("${bugs[@]}")
 echo "KTAP version 1"
 echo "1..$((${#bugs[@]} + 2))"
 
+for bug in "${all[@]}"; do
+	read -r program _ <<< "$(test_of "$bug")"
+	[ -x "$programs/$program" ] || { echo "Bail out! no test of $bug"; exit 1; }
+done
 [ "$(scripts/bugs)" = "$(printf '%s\n' "${all[@]}" | sort)" ] &&
 	[ "$(scripts/bugs "$modules/amdkfd.ko" | grep -v '^parameter:')" = "$(scripts/bugs)" ]
 result $? every_bug_is_in_the_list
