@@ -5,6 +5,7 @@
  * test has the name under which Documentation lists its bug. Those about what
  * an image says are in criu_regressions_image.c.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -12,44 +13,70 @@
 #include <sys/resource.h>
 
 #include "lib/kfd_regression.h"
+#include "lib/kfd_svm.h"
 
 /*
- * What RESUME walks are the userptrs (SVM ranges once there is SVM): three of
- * them, and the middle one's memory is missing when RESUME comes.
+ * What RESUME walks: three userptrs and three ranges of shared virtual memory.
+ * The memory of one of them, in the middle of its kind, is missing when it comes.
  */
+#define USERPTRS	3
+#define PLACES		6
+#define PLACE_SIZE	(2 * KFD_PAGE)
+
 struct resumed {
 	struct kfd k;
-	struct kfd_bo words, page, user[3];
+	struct kfd_bo words, page, user[USERPTRS];
+	uint64_t place[PLACES];	/* the userptrs' memory, then the ranges */
+	int missing;
 	struct kfd_queue q;
 	int fd;
 };
 
-static int place_user(struct kfd_bo *bo)
+static int place_memory(struct resumed *r, int i)
 {
-	void *p = mmap((void *)(uintptr_t)bo->va, KFD_PAGE, PROT_READ | PROT_WRITE,
+	void *p = mmap((void *)(uintptr_t)r->place[i], PLACE_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int resumed_places(struct resumed *r)
+{
+	int ret = 0, i;
+
+	for (i = 0; i < PLACES && !ret; i++) {
+		void *p;
+
+		r->place[i] = kfd_reserve_va(&r->k, PLACE_SIZE);
+		/* Neighbours would become one range. */
+		kfd_reserve_va(&r->k, KFD_PAGE);
+		p = (void *)(uintptr_t)r->place[i];
+		ret = place_memory(r, i);
+		if (ret)
+			break;
+		if (i < USERPTRS)
+			ret = kfd_bo_userptr(&r->k, 0, p, PLACE_SIZE, &r->user[i]);
+		else
+			ret = kfd_svm_set1(&r->k, p, PLACE_SIZE,
+					   KFD_IOCTL_SVM_ATTR_ACCESS_IN_PLACE,
+					   r->k.gpu[0].gpu_id);
+	}
+	return ret;
 }
 
 static int resumed_dump(void *arg)
 {
 	struct resumed *r = arg;
 	struct kfd_snapshot s;
-	int ret, i;
+	int ret;
 
 	ret = kfd_start(&r->k);
 	if (!ret)
 		ret = kfd_bo_create(&r->k, 0, MEM_GTT, KFD_PAGE, &r->words);
 	if (!ret)
 		ret = kfd_bo_create(&r->k, 0, MEM_DOORBELL, 2 * KFD_PAGE, &r->page);
-	for (i = 0; i < 3 && !ret; i++) {
-		r->user[i].va = kfd_reserve_va(&r->k, KFD_PAGE);
-		ret = place_user(&r->user[i]);
-		if (!ret)
-			ret = kfd_bo_userptr(&r->k, 0, (void *)(uintptr_t)r->user[i].va,
-					     KFD_PAGE, &r->user[i]);
-	}
+	if (!ret)
+		ret = resumed_places(r);
 	if (!ret)
 		ret = kfd_queue_create(&r->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, 4096, &r->q);
 	if (!ret)
@@ -57,10 +84,9 @@ static int resumed_dump(void *arg)
 	return ret ? ret : kfd_snapshot_write(&s, r->fd);
 }
 
-/* A packet in the queue, which must not be run; then RESUME, which must fail. */
-static int resumed_fail_twice(struct resumed *r)
+/* Restored, with all of its memory but one, and a packet that waits. */
+static int resumed_start(struct resumed *r)
 {
-	volatile uint32_t *word = r->words.cpu;
 	struct kfd_snapshot s;
 	uint32_t p[8];
 	int ret, i;
@@ -69,28 +95,59 @@ static int resumed_fail_twice(struct resumed *r)
 	ret = kfd_snapshot_read(&s, r->fd);
 	if (!ret)
 		ret = kfd_snapshot_restore(&r->k, &s);
-	if (!ret)
-		ret = place_user(&r->user[0]);
-	if (!ret)
-		ret = place_user(&r->user[2]);
+	for (i = 0; i < PLACES && !ret; i++)
+		if (i != r->missing)
+			ret = place_memory(r, i);
 	if (ret)
 		return ret;
 	r->q.doorbell = (volatile uint64_t *)((char *)r->page.cpu +
 					      r->q.doorbell_offset % (2 * KFD_PAGE));
-	*word = 0;
+	*(volatile uint32_t *)r->words.cpu = 0;
 	ret = kfd_queue_emit(&r->q, p, sdma_fence(p, r->words.va, 0x5afe));
+	if (!ret)
+		kfd_queue_submit(&r->q);
+	return ret;
+}
+
+/* Whether the log names what is missing, in what came since @fd was opened. */
+static bool log_names(int fd, const struct resumed *r)
+{
+	const char *what = r->missing < USERPTRS ? "host memory at" : "shared virtual memory";
+	char line[1024], address[32];
+	bool found = false;
+	ssize_t n;
+
+	snprintf(address, sizeof(address), "%#llx", (unsigned long long)r->place[r->missing]);
+	/* a record a time; EPIPE: some were overwritten */
+	while ((n = read(fd, line, sizeof(line) - 1)) > 0 || (n < 0 && errno == EPIPE)) {
+		line[n > 0 ? n : 0] = '\0';
+		found |= strstr(line, what) && strstr(line, address);
+	}
+	return found;
+}
+
+/* RESUME fails and says for what, as often as it is tried; nothing runs. */
+static int resumed_fail_twice(struct resumed *r)
+{
+	int ret = resumed_start(r), log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), i;
+
 	if (ret)
 		return ret;
-	kfd_queue_submit(&r->q);
+	if (log < 0 || lseek(log, 0, SEEK_END))
+		return -ENXIO;
 	for (i = 0; i < 2; i++)
 		if (kfd_criu_resume(r->k.fd, getpid()) != -EFAULT)
 			return -EPROTO;
 	kfd_sleep_ms(100);
-	return *word ? -EILSEQ : 0;
+	if (*(volatile uint32_t *)r->words.cpu)
+		return -EILSEQ;
+	ret = log_names(log, r) ? 0 : -ENOMSG;
+	close(log);
+	return ret;
 }
 
-/* After RESUME: what waited is done, and the GPU writes to the userptrs. */
-static int resumed_works(struct resumed *r, bool second)
+/* After RESUME: what waited is done, and the GPU reaches all but @without. */
+static int resumed_works(struct resumed *r, int without)
 {
 	uint32_t p[8];
 	int ret, i;
@@ -98,11 +155,11 @@ static int resumed_works(struct resumed *r, bool second)
 	ret = kfd_criu_resume(r->k.fd, getpid());
 	if (!ret)
 		ret = kfd_wait_u32(r->words.cpu, 0x5afe, PATIENCE);
-	for (i = 0; i < 3 && !ret; i++) {
-		if (i == 1 && !second)
+	for (i = 0; i < PLACES && !ret; i++) {
+		if (i == without)
 			continue;
-		ret = kfd_queue_run(&r->q, p, sdma_fence(p, r->user[i].va, 70 + i));
-		if (!ret && *(volatile uint32_t *)(uintptr_t)r->user[i].va != 70u + i)
+		ret = kfd_queue_run(&r->q, p, sdma_fence(p, r->place[i] + KFD_PAGE, 70 + i));
+		if (!ret && *(volatile uint32_t *)(uintptr_t)(r->place[i] + KFD_PAGE) != 70u + i)
 			ret = -EILSEQ;
 	}
 	if (!ret && kfd_criu_resume(r->k.fd, getpid()) != -EINVAL)
@@ -117,8 +174,8 @@ static int resumed_with_its_memory(void *arg)
 
 	ret = resumed_fail_twice(r);
 	if (!ret)
-		ret = place_user(&r->user[1]);
-	return ret ? ret : resumed_works(r, true);
+		ret = place_memory(r, r->missing);
+	return ret ? ret : resumed_works(r, -1);
 }
 
 static int resumed_without_the_userptr(void *arg)
@@ -128,10 +185,10 @@ static int resumed_without_the_userptr(void *arg)
 
 	ret = resumed_fail_twice(r);
 	if (!ret)
-		ret = kfd_bo_unmap_gpu(&r->k, &r->user[1], 0);
+		ret = kfd_bo_unmap_gpu(&r->k, &r->user[r->missing], 0);
 	if (!ret)
-		ret = kfd_bo_free(&r->k, &r->user[1]);
-	return ret ? ret : resumed_works(r, false);
+		ret = kfd_bo_free(&r->k, &r->user[r->missing]);
+	return ret ? ret : resumed_works(r, r->missing);
 }
 
 static int resumed_never(void *arg)
@@ -139,19 +196,26 @@ static int resumed_never(void *arg)
 	return resumed_fail_twice(arg);
 }
 
-TEST_F_TIMEOUT(regression, resume_svm_twice, 120)
+TEST_F_TIMEOUT(regression, resume_svm_twice, 180)
 {
+	static const int missing[] = { 1, USERPTRS + 1, PLACES - 1 };
 	struct resumed *r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i;
 
 	REQUIRE_OURS();
 	ASSERT_NE(MAP_FAILED, r);
 	r->fd = memfd_create("image", MFD_CLOEXEC);
 	ASSERT_GE(r->fd, 0);
 	ASSERT_OK(kfd_in_child(resumed_dump, r));
-	EXPECT_OK(kfd_in_child(resumed_never, r));
+	for (i = 0; i < 3; i++) {
+		r->missing = missing[i];
+		EXPECT_OK(kfd_in_child(resumed_never, r)) TH_LOG("missing: %d", r->missing);
+		EXPECT_OK(kfd_in_child(resumed_with_its_memory, r))
+			TH_LOG("missing: %d", r->missing);
+	}
+	r->missing = missing[0];
 	EXPECT_OK(kfd_in_child(resumed_without_the_userptr, r));
-	EXPECT_OK(kfd_in_child(resumed_with_its_memory, r));
 }
 
 struct racer {

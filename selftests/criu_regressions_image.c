@@ -5,6 +5,7 @@
  * Documentation lists its bug.
  */
 #include "lib/kfd_regression.h"
+#include "lib/kfd_svm.h"
 
 TEST_F_TIMEOUT(regression, ctl_stack_overread, 60)
 {
@@ -98,10 +99,61 @@ TEST_F_TIMEOUT(regression, id_over_int_max, 60)
 	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
 }
 
+/* A process with a queue whose save area is two ranges of shared virtual memory. */
+static int dump_queue_in_ranges(void *arg)
+{
+	uint64_t size = 16 * 1024 * 1024;
+	int fd = *(int *)arg, ret;
+	struct kfd_snapshot s;
+	struct kfd_queue q;
+	struct kfd k;
+	char *mem;
+
+	ret = kfd_start(&k);
+	if (!ret)
+		ret = kfd_svm_alloc(&k, size, 0, &mem);
+	if (!ret)
+		ret = kfd_svm_set1(&k, mem, KFD_PAGE, KFD_IOCTL_SVM_ATTR_GRANULARITY, 3);
+	if (!ret)
+		ret = kfd_svm_queue(&k, 0, mem, size, &q);
+	if (!ret)
+		ret = kfd_snapshot_dump(&k, k.fd, &s);
+	return ret ? ret : kfd_snapshot_write(&s, fd);
+}
+
+#define RANGE(n)	RECORD(SVM, n, svm)
+
+static void take_access(struct kfd_record_svm *svm)
+{
+	svm->num_access = 0;
+	svm->gpu_id[0] = 0;
+	svm->access[0] = 0;
+}
+
+/* What a queue's save area lies in, it must lie in after RESTORE. */
+static void check_queue_in_ranges(struct __test_metadata *_metadata, struct kfd_snapshot *s)
+{
+	/* The ranges are there, but not where the save area is. */
+	EXPECT_REFUSED(s, RANGE(0)->start = KFD_PAGE * 16; RANGE(0)->size = KFD_PAGE);
+	EXPECT_REFUSED(s, RANGE(1)->start += 1ULL << 36);
+	/* It lies in a part of them. */
+	EXPECT_REFUSED(s, RANGE(1)->size = KFD_PAGE);
+	EXPECT_REFUSED(s, RANGE(1)->start += KFD_PAGE; RANGE(1)->size -= KFD_PAGE);
+	/* The GPU may not reach them, or not write. */
+	EXPECT_REFUSED(s, take_access(RANGE(0)));
+	EXPECT_REFUSED(s, take_access(RANGE(1)));
+	EXPECT_REFUSED(s, RANGE(0)->flags |= KFD_IOCTL_SVM_FLAG_GPU_RO);
+	EXPECT_REFUSED(s, RANGE(1)->flags |= KFD_IOCTL_SVM_FLAG_GPU_RO);
+	/* In them it is in place before the queue is made. */
+	EXPECT_OK(kfd_in_child(restore_in_child, s));
+}
+
 /* What CREATE_QUEUE checks of a queue's memory, RESTORE checks too. */
-TEST_F_TIMEOUT(regression, restore_without_buffers, 60)
+TEST_F_TIMEOUT(regression, restore_without_buffers, 120)
 {
 	const uint64_t hole = KFD_ARENA_BASE + (1ULL << 36);
+	struct kfd_snapshot s;
+	int fd;
 
 	REQUIRE_OURS();
 	IMAGE();
@@ -118,6 +170,14 @@ TEST_F_TIMEOUT(regression, restore_without_buffers, 60)
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->priority = 16);
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->percentage = 101);
 	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
+	fd = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ASSERT_OK(kfd_in_child(dump_queue_in_ranges, &fd));
+	ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+	ASSERT_OK(kfd_snapshot_read(&s, fd));
+	check_queue_in_ranges(_metadata, &s);
+	kfd_snapshot_free(&s);
+	close(fd);
 }
 
 TEST_F_TIMEOUT(regression, doorbell_offset_in_a_bad_image, 60)

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "../criu/object.h"
+#include "../debug/break.h"
 #include "svm.h"
 
 static u32 svm_criu_count(struct kfd_process *p)
@@ -220,6 +221,8 @@ int kfd_svm_resume(struct kfd_process *p)
 	mutex_lock(&svm->lock);
 	list_for_each_entry_safe(r, next, &svm->restored, link) {
 		ret = svm_resume_range(svm, r);
+		if (ret && KFD_BROKEN(resume_svm_twice))
+			kfree(r);
 		if (ret)
 			break;
 		list_del(&r->link);
