@@ -4,7 +4,10 @@
  * can be thought of. The driver takes them or refuses them with one of the
  * errnos that are meant for it; a refusal leaves the process as it was.
  */
+#include <sys/mman.h>
+
 #include "lib/kfd_image.h"
+#include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
 
@@ -13,21 +16,44 @@
 
 FIXTURE(hostile)
 {
-	struct kfd_workload *w;
 	struct kfd_snapshot s;
 };
 
+/* The workload, and two ranges of shared virtual memory. */
+static int run_with_ranges(struct kfd_workload *w)
+{
+	char *first, *second;
+	int ret = kfd_workload_start(w, 0);
+
+	if (!ret)
+		ret = kfd_svm_alloc(&w->k, 4 * KFD_PAGE, 0, &first);
+	if (!ret)
+		ret = kfd_svm_alloc(&w->k, 2 * KFD_PAGE, -1, &second);
+	return ret ? ret : kfd_svm_set1(&w->k, second, 2 * KFD_PAGE,
+					KFD_IOCTL_SVM_ATTR_PREFERRED_LOC, w->k.gpu[0].gpu_id);
+}
+
+/* Dumps itself; the contents are of no interest. */
+static int dump_with_ranges(void *arg)
+{
+	struct kfd_workload *w = kfd_workload_new();
+	struct kfd_snapshot s;
+	int ret = w ? run_with_ranges(w) : -ENOMEM;
+
+	if (!ret)
+		ret = kfd_snapshot_checkpoint(w->k.fd, &s);
+	return ret ? ret : kfd_snapshot_write(&s, *(int *)arg);
+}
+
 FIXTURE_SETUP(hostile)
 {
-	struct kfd_target t;
+	int fd = memfd_create("image", MFD_CLOEXEC);
 
-	self->w = kfd_workload_new();
-	ASSERT_NE(NULL, self->w);
-	ASSERT_OK(kfd_target_start(&t, self->w, 0));
-	ASSERT_OK(kfd_target_seize(&t));
-	ASSERT_OK(kfd_snapshot_checkpoint(t.fd, &self->s));
-	kfd_snapshot_close_fds(&self->s);
-	kfd_target_kill(&t);
+	ASSERT_GE(fd, 0);
+	ASSERT_OK(kfd_in_child(dump_with_ranges, &fd));
+	ASSERT_EQ(0, lseek(fd, 0, SEEK_SET));
+	ASSERT_OK(kfd_snapshot_read(&self->s, fd));
+	close(fd);
 }
 
 FIXTURE_TEARDOWN(hostile)
@@ -50,9 +76,10 @@ static int is_clean(struct kfd *k, int fds)
 		return TRACES;
 	if (kfd_criu_unpause(k->fd) != -EINVAL)
 		return TRACES;
-	if (kfd_criu_info(k->fd, &info) || info.num_bos || kfd_criu_unpause(k->fd))
+	if (kfd_criu_info(k->fd, &info) || info.num_bos || info.num_objects ||
+	    kfd_criu_unpause(k->fd))
 		return TRACES;
-	return 0;
+	return kfd_set_xnack(k, -1) ? TRACES : 0;
 }
 
 static int restore_once(void *arg)
@@ -216,7 +243,7 @@ TEST_F_TIMEOUT(hostile, unknown_trailing_bytes_are_E2BIG, 120)
 {
 	static const uint32_t types[] = {
 		KFD_RECORD_PROCESS, KFD_RECORD_DEVICE, KFD_RECORD_BO, KFD_RECORD_EVENT,
-		KFD_RECORD_QUEUE,
+		KFD_RECORD_QUEUE, KFD_RECORD_SVM,
 	};
 	unsigned int i;
 
@@ -230,14 +257,17 @@ TEST_F_TIMEOUT(hostile, unknown_trailing_bytes_are_E2BIG, 120)
 TEST_F_TIMEOUT(hostile, records_too_short, 60)
 {
 	static const uint32_t types[] = {
-		KFD_RECORD_PROCESS, KFD_RECORD_DEVICE, KFD_RECORD_BO, KFD_RECORD_EVENT,
-		KFD_RECORD_QUEUE, KFD_RECORD_MQD, KFD_RECORD_CTL_STACK,
+		KFD_RECORD_DEVICE, KFD_RECORD_BO, KFD_RECORD_EVENT, KFD_RECORD_QUEUE,
+		KFD_RECORD_MQD, KFD_RECORD_CTL_STACK, KFD_RECORD_SVM,
 	};
 	unsigned int i;
 
 	REQUIRE_OURS();
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		SPOILT(ASSERT_OK(kfd_image_grow(&bad, types[i], 0, -8, 0)), _ret == -EINVAL);
+	/* The process's was shorter before there were ranges: it counts none then. */
+	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_PROCESS, 0, -8, 0)), _ret == -EINVAL);
+	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_PROCESS, 0, -16, 0)), _ret == -EINVAL);
 }
 
 TEST_F_TIMEOUT(hostile, unknown_kinds, 60)
@@ -327,6 +357,67 @@ TEST_F_TIMEOUT(hostile, events_that_cannot_be, 60)
 	SPOILT(RECORD(EVENT, 0, event)->signaled = 0x80000000, _ret == -EINVAL);
 	SPOILT(RECORD(EVENT, 0, event)->reserved = 1, _ret == -EINVAL || _ret == -E2BIG);
 	SPOILT(RECORD(EVENT, 0, event)->slot = RECORD(EVENT, 1, event)->slot, _ret == -EINVAL);
+}
+
+#define RANGE(n)	RECORD(SVM, n, svm)
+
+static void swap_ranges(struct kfd_snapshot *s)
+{
+	struct kfd_record_svm *first = kfd_image_record(s, KFD_RECORD_SVM, 0);
+	struct kfd_record_svm *second = kfd_image_record(s, KFD_RECORD_SVM, 1);
+	struct kfd_record_svm was = *first;
+
+	*first = *second;
+	*second = was;
+}
+
+TEST_F_TIMEOUT(hostile, ranges_that_cannot_be, 120)
+{
+	const uint64_t last_page = 0x7ffffffff000;
+
+	REQUIRE_OURS();
+	/* Buffers are there, mapped on a GPU: another one's pages would be shared. */
+	SPOILT(RANGE(0)->start = RECORD(BO, 0, bo)->va; RANGE(0)->size = KFD_PAGE,
+	       _ret == -EINVAL);
+	SPOILT(RANGE(0)->start = RECORD(BO, 0, bo)->va - KFD_PAGE; RANGE(0)->size = 2 * KFD_PAGE,
+	       _ret == -EINVAL);
+	/* Over each other, or not in order. */
+	SPOILT(RANGE(1)->start = RANGE(0)->start, _ret == -EINVAL);
+	SPOILT(RANGE(1)->start = RANGE(0)->start + RANGE(0)->size - KFD_PAGE, _ret == -EINVAL);
+	SPOILT(RANGE(0)->size = 1ULL << 46, _ret == -EINVAL);
+	SPOILT(swap_ranges(&bad), _ret == -EINVAL);
+	/* Where no process has memory, or not as pages have it. */
+	SPOILT(RANGE(0)->start = 0, _ret == -EINVAL);
+	SPOILT(RANGE(1)->start = 0xffff888000000000, _ret == -EINVAL);
+	SPOILT(RANGE(1)->start = last_page; RANGE(1)->size = 2 * KFD_PAGE, _ret == -EINVAL);
+	SPOILT(RANGE(1)->start += 1, _ret == -EINVAL);
+	SPOILT(RANGE(1)->size = 0, _ret == -EINVAL);
+	SPOILT(RANGE(1)->size = 0xfffffffffffff000, _ret == -EINVAL);
+	SPOILT(RECORD(PROCESS, 0, process)->num_svm--, _ret == -EINVAL);
+	SPOILT(RECORD(PROCESS, 0, process)->num_svm++, _ret == -EINVAL);
+	SPOILT(bad.info.num_objects--, _ret == -EINVAL);
+	EXPECT_OK(kfd_in_child(restore_once, &self->s));
+}
+
+TEST_F_TIMEOUT(hostile, attributes_that_cannot_be, 120)
+{
+	REQUIRE_OURS();
+	SPOILT(RANGE(0)->flags = 0x80, _ret == -EINVAL);
+	SPOILT(RANGE(0)->granularity = 64, _ret == -EINVAL);
+	SPOILT(RANGE(0)->num_access = 9, _ret == -EINVAL);
+	SPOILT(RANGE(0)->num_access = 0, _ret == -EINVAL);
+	SPOILT(RANGE(0)->gpu_id[0] = 0xfffe, _ret == -EINVAL);
+	SPOILT(RANGE(0)->num_access = 2; RANGE(0)->access[1] = RANGE(0)->access[0];
+	       RANGE(0)->gpu_id[1] = RANGE(0)->gpu_id[0], _ret == -EINVAL);
+	SPOILT(RANGE(0)->access[0] = 3, _ret == -EINVAL);
+	SPOILT(RANGE(1)->preferred_loc = 0xfffe, _ret == -EINVAL);
+	SPOILT(RANGE(1)->prefetch_loc = 0xfffe, _ret == -EINVAL);
+	SPOILT(RANGE(1)->reserved = 1, _ret == -EINVAL);
+	SPOILT(RECORD(PROCESS, 0, process)->reserved2 = 1, _ret == -EINVAL);
+	SPOILT(RECORD(PROCESS, 0, process)->xnack = 2, _ret == -EINVAL);
+	/* Every GPU here can do it, so queues and all come back with it. */
+	SPOILT(RECORD(PROCESS, 0, process)->xnack = 1, _ret == 0);
+	EXPECT_OK(kfd_in_child(restore_once, &self->s));
 }
 
 /*
