@@ -19,10 +19,12 @@
 #define IMAGE_BYTES	8192
 #define GUARD		0xa5
 
-/* An image with a device and a buffer; bytes. */
+/* An image with a device, a buffer and a range; bytes. */
 static u64 image_write(struct kunit *test, void *buf, u64 size)
 {
-	struct kfd_record_process process = { .num_devices = 1, .num_bos = 1 };
+	struct kfd_record_process process = {
+		.num_devices = 1, .num_bos = 1, .num_svm = 1,
+	};
 	struct kfd_record_device device = { .user_gpu_id = 0x1234, .has_vm = 1 };
 	struct kfd_record_bo bo = {
 		.handle = 0x1234ULL << 32 | 1,
@@ -33,6 +35,17 @@ static u64 image_write(struct kunit *test, void *buf, u64 size)
 		.num_mapped = 1,
 		.mapped = { 0x1234 },
 	};
+	struct kfd_record_svm svm = {
+		.start = 0x200000,
+		.size = 0x3000,
+		.flags = KFD_IOCTL_SVM_FLAG_COHERENT,
+		.granularity = 9,
+		.preferred_loc = 0x1234,
+		.prefetch_loc = KFD_IOCTL_SVM_LOCATION_SYSMEM,
+		.num_access = 1,
+		.gpu_id = { 0x1234 },
+		.access = { KFD_RECORD_SVM_IN_PLACE },
+	};
 	struct kfd_image_writer w;
 
 	KUNIT_ASSERT_EQ(test, 0, kfd_image_writer_init(&w, buf, size));
@@ -42,6 +55,8 @@ static u64 image_write(struct kunit *test, void *buf, u64 size)
 					       sizeof(device)));
 	KUNIT_ASSERT_EQ(test, 0, kfd_image_put(&w, KFD_RECORD_BO, &bo,
 					       sizeof(bo)));
+	KUNIT_ASSERT_EQ(test, 0, kfd_image_put(&w, KFD_RECORD_SVM, &svm,
+					       sizeof(svm)));
 	kfd_image_finish(&w);
 	return w.used;
 }
@@ -54,7 +69,11 @@ static void image_layout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, (int)(sizeof(struct kfd_record_process) % 8));
 	KUNIT_EXPECT_EQ(test, 0, (int)(sizeof(struct kfd_record_device) % 8));
 	KUNIT_EXPECT_EQ(test, 0, (int)(sizeof(struct kfd_record_bo) % 8));
+	KUNIT_EXPECT_EQ(test, 0, (int)(sizeof(struct kfd_record_svm) % 8));
 	KUNIT_EXPECT_EQ(test, 0, (int)(sizeof(struct kfd_record_event) % 8));
+	/* What images from before there were ranges have. */
+	KUNIT_EXPECT_EQ(test, KFD_RECORD_PROCESS_MIN,
+			(int)offsetof(struct kfd_record_process, num_svm));
 	KUNIT_EXPECT_EQ(test, 0, (int)(sizeof(struct kfd_record_queue) % 8));
 }
 
@@ -83,6 +102,53 @@ static void image_round_trip(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kfd_image_find(&image, KFD_RECORD_BO, 1, &rec));
 	KUNIT_EXPECT_FALSE(test, kfd_image_find(&image, KFD_RECORD_EVENT, 0,
 						&rec));
+}
+
+/* The range as it was written, and one change a time that is refused. */
+static void image_svm(struct kunit *test)
+{
+	u8 *buf = kunit_kzalloc(test, IMAGE_BYTES, GFP_KERNEL);
+	struct kfd_record_svm svm, *forged;
+	struct kfd_image image;
+	struct kfd_record rec;
+	u64 len;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	len = image_write(test, buf, IMAGE_BYTES);
+	KUNIT_ASSERT_EQ(test, 0, kfd_image_parse(&image, buf, len, NULL));
+	KUNIT_EXPECT_EQ(test, 1u, image.count[KFD_RECORD_SVM]);
+	KUNIT_ASSERT_TRUE(test, kfd_image_find(&image, KFD_RECORD_SVM, 0, &rec));
+	KUNIT_ASSERT_EQ(test, 0, kfd_record_read(&rec, &svm, sizeof(svm),
+						 sizeof(svm)));
+	KUNIT_EXPECT_EQ(test, 0x200000ULL, (u64)svm.start);
+	KUNIT_EXPECT_EQ(test, 0x3000ULL, (u64)svm.size);
+	KUNIT_EXPECT_EQ(test, 0x1234u, (u32)svm.preferred_loc);
+	KUNIT_EXPECT_EQ(test, (u32)KFD_RECORD_SVM_IN_PLACE, (u32)svm.access[0]);
+	KUNIT_EXPECT_EQ(test, 0u, (u32)svm.access[1]);
+
+	forged = (void *)(buf + rec.offset);
+#define REFUSED(change) do {						\
+		svm = *forged;						\
+		change;							\
+		KUNIT_EXPECT_EQ_MSG(test, -EINVAL,			\
+			kfd_image_parse(&image, buf, len, NULL), #change); \
+		*forged = svm;						\
+	} while (0)
+	REFUSED(forged->start = 0);
+	REFUSED(forged->start = U64_MAX - 0xfff);
+	REFUSED(forged->size = 0);
+	REFUSED(forged->size = U64_MAX - 0xfff);
+	REFUSED(forged->flags = U32_MAX);
+	REFUSED(forged->granularity = 64);
+	REFUSED(forged->preferred_loc = 0x4321);
+	REFUSED(forged->prefetch_loc = 0x4321);
+	REFUSED(forged->num_access = 2);
+	REFUSED(forged->num_access = U32_MAX);
+	REFUSED(forged->gpu_id[0] = 0x4321);
+	REFUSED(forged->access[0] = 0);
+	REFUSED(forged->reserved = 1);
+#undef REFUSED
+	KUNIT_EXPECT_EQ(test, 0, kfd_image_parse(&image, buf, len, NULL));
 }
 
 /* Cut off anywhere: refused, and nothing behind the end is read (KASAN). */
@@ -251,6 +317,7 @@ static void image_record_versions(struct kunit *test)
 static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_layout),
 	KUNIT_CASE(image_round_trip),
+	KUNIT_CASE(image_svm),
 	KUNIT_CASE(image_truncated),
 	KUNIT_CASE(image_unaligned),
 	KUNIT_CASE(image_bytes_flipped),
