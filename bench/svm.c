@@ -175,7 +175,8 @@ static void per_range(const struct sizes *sz)
 	few = ranges_start(sz->few_bos);
 	many = ranges_start(sz->many_bos);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
-		few->round = many->round = i;
+		few->round = i;
+		many->round = i;
 		in_child(ranges_load, few);
 		in_child(ranges_load, many);
 	}
