@@ -179,6 +179,8 @@ int kfd_ioctl_acquire_vm(struct file *filp, struct kfd_process *p, void *data)
 		goto out_fput;
 	pdd = kfd_process_device_by_user_id(p, args->gpu_id);
 	ret = pdd ? kfd_process_device_acquire_vm(pdd, drm_file) : -EINVAL;
+	if (!ret)
+		kfd_svm_gpu_bound(p);
 	kfd_process_unlock(p);
 out_fput:
 	fput(drm_file);

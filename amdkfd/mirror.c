@@ -688,16 +688,20 @@ void kfd_mirror_break_locked(struct kfd_mirror *m)
 }
 
 /**
- * kfd_mirror_lose_locked() - take all pages away for a while
+ * kfd_mirror_lose_locked() - take pages away for a while
  * @m: a watched mirror
+ * @start: CPU address of the first, inside @m
+ * @last: CPU address of the last byte, inside @m
  *
- * As an invalidation of everything.
+ * As an invalidation of them.
  *
  * Context: notifier_lock held; NOTIFIER context.
  */
-void kfd_mirror_lose_locked(struct kfd_mirror *m)
+void kfd_mirror_lose_locked(struct kfd_mirror *m, unsigned long start,
+			    unsigned long last)
 {
-	mirror_lose(m, 0, m->npages - 1, NULL);
+	mirror_lose(m, (start - m->addr) >> PAGE_SHIFT,
+		    (last - m->addr) >> PAGE_SHIFT, NULL);
 }
 
 /**

@@ -151,7 +151,8 @@ int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages);
 /* Under notifier_lock */
 void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus);
 void kfd_mirror_break_locked(struct kfd_mirror *m);
-void kfd_mirror_lose_locked(struct kfd_mirror *m);
+void kfd_mirror_lose_locked(struct kfd_mirror *m, unsigned long start,
+			    unsigned long last);
 
 /* One mirror in place of others: before it is watched, and under the lock */
 void kfd_mirror_assume_present(struct kfd_mirror *m);

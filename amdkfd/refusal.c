@@ -23,6 +23,8 @@ static const char *kfd_refusal_errno(int err)
 		return "E2BIG";
 	case -EBUSY:
 		return "EBUSY";
+	case -EFAULT:
+		return "EFAULT";
 	case -EISCONN:
 		return "EISCONN";
 	case -EMLINK:

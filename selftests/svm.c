@@ -467,6 +467,24 @@ TEST_F(gpu, read_only_for_gpus)
 	EXPECT_EQ(4711, *word);
 }
 
+/* What is not spoken of stays as it is, on both sides. */
+TEST_F(gpu, read_only_in_the_middle)
+{
+	char *middle = self->p + 6 * KFD_PAGE;
+	int i;
+
+	for (i = 0; i < PAGES; i++)
+		ASSERT_OK(gpu_add(&self->q, self->p + i * KFD_PAGE, 1));
+	ASSERT_OK(kfd_svm_set1(&self->k, middle, KFD_PAGE, KFD_IOCTL_SVM_ATTR_SET_FLAGS,
+			       KFD_IOCTL_SVM_FLAG_GPU_RO));
+	for (i = 0; i < PAGES; i++)
+		if (i != 6)
+			ASSERT_OK(gpu_add(&self->q, self->p + i * KFD_PAGE, 1));
+	EXPECT_OK(gpu_add_faults(&self->k, &self->q, middle));
+	for (i = 0; i < PAGES; i++)
+		EXPECT_EQ(i == 6 ? 1U : 2U, *(volatile uint64_t *)(self->p + i * KFD_PAGE));
+}
+
 TEST_F(gpu, read_only_memory)
 {
 	volatile uint32_t *word = (uint32_t *)self->p;
@@ -624,6 +642,7 @@ TEST_F(gpu, no_queue_in_memory_with_a_gap)
 TEST_F(gpu, queue_whose_save_area_is_unmapped)
 {
 	uint64_t size = 8 << 20;
+	struct kfd_ioctl_criu_args info;
 	struct kfd_queue q = { 0 };
 	uint32_t p[8];
 	char *mem;
@@ -635,7 +654,11 @@ TEST_F(gpu, queue_whose_save_area_is_unmapped)
 	ASSERT_OK(kfd_queue_emit(&self->q, p, sdma_fence(p, self->safe.va, 9)));
 	kfd_queue_submit(&self->q);
 	EXPECT_NE(0, kfd_queue_wait(&self->q, 100));
+	/* An image could not bring it back. */
+	EXPECT_ERR(EFAULT, kfd_criu_info(self->k.fd, &info));
 	ASSERT_OK(kfd_queue_destroy(&self->k, &q));
+	EXPECT_OK(kfd_criu_info(self->k.fd, &info));
+	EXPECT_OK(kfd_criu_unpause(self->k.fd));
 	EXPECT_OK(kfd_queue_wait(&self->q, PATIENCE));
 	EXPECT_EQ(9, *(volatile uint32_t *)self->safe.cpu);
 }

@@ -213,6 +213,44 @@ TEST_F(xnack, atomics_happen_once)
 	EXPECT_EQ(400, *word);
 }
 
+/* A GPU that the process gets to use later has what the others have. */
+static int late_gpu(void *arg)
+{
+	struct kfd_ioctl_acquire_vm_args vm = { 0 };
+	volatile uint64_t *word;
+	struct kfd_queue first, late;
+	struct kfd k = { 0 };
+	int ret, i;
+
+	ret = kfd_open(&k);
+	/* behind what the parent has */
+	k.next_va = *(uint64_t *)arg;
+	if (!ret)
+		ret = kfd_open_drm(&k);
+	if (!ret)
+		ret = kfd_set_xnack(&k, 1) == 1 ? 0 : -EPERM;
+	for (i = 0; i < 2 && !ret; i++) {
+		vm.gpu_id = k.gpu[i].gpu_id;
+		vm.drm_fd = k.gpu[i].drm_fd;
+		ret = kfd_call(k.fd, AMDKFD_IOC_ACQUIRE_VM, &vm);
+		if (!ret)
+			ret = kfd_queue_create(&k, i, KFD_IOC_QUEUE_TYPE_SDMA, RING,
+					       i ? &late : &first);
+		if (!ret && !i)
+			ret = kfd_svm_alloc(&k, KFD_PAGE, -1, &word);
+		if (!ret)
+			ret = gpu_add(i ? &late : &first, word, 1);
+	}
+	return ret ? ret : *word == 2 ? 0 : -EILSEQ;
+}
+
+TEST_F(xnack, a_gpu_that_comes_later)
+{
+	REQUIRE_XNACK();
+	REQUIRE_GPUS(&self->k, 2);
+	EXPECT_OK(kfd_in_child(late_gpu, &self->k.next_va));
+}
+
 /* --- what is no memory of the process -------------------------------------- */
 
 TEST_F(xnack, no_mapping_is_a_fault)

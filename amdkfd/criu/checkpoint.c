@@ -126,9 +126,10 @@ static int kfd_criu_try_info(struct kfd_process *p, const struct file *filp,
  * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed;
  * -ETIME: a queue does not stop, or is not drained, and the process goes on;
  * -E2BIG: more state than an image may have; -EISCONN, -EXDEV, -EMLINK,
- * -EREMOTE: something is shared that an image cannot hold; -EINVAL: no such
- * request to drain; -EINTR: the caller is being killed; -EBADF: the process is
- * gone. All but the last three and ENODEV leave their reason in fdinfo.
+ * -EREMOTE: something is shared that an image cannot hold; -EFAULT: a queue
+ * has lost its memory; -EINVAL: no such request to drain; -EINTR: the caller is
+ * being killed; -EBADF: the process is gone. All but the last three and ENODEV
+ * leave their reason in fdinfo.
  */
 int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args)

@@ -340,8 +340,9 @@ int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data)
 		ret = -EINVAL;
 	else if (p->restored)
 		ret = -EBUSY;
+	if (!ret && mutex_lock_killable(&req.svm->lock))
+		ret = -EINTR;
 	if (!ret) {
-		mutex_lock(&req.svm->lock);
 		ret = args->op == KFD_IOCTL_SVM_OP_SET_ATTR ?
 		      svm_set_attr(&req, args->start_addr, end - 1) :
 		      svm_get_attr(&req, args->start_addr, end - 1);

@@ -22,8 +22,8 @@
 #include "../smi.h"
 #include "svm.h"
 
-/* Blocks beyond that are as good as the whole range. */
-#define SVM_MAX_BLOCK_ORDER	27
+/* 128 MiB: others wait for svm->lock while a block is brought. */
+#define SVM_MAX_BLOCK_ORDER	15
 /* Every page of a GPU, to kfd_device_ops.fault_reply. */
 #define SVM_ANY_PAGE		(~0ULL)
 

@@ -427,9 +427,11 @@ static void svm_unmap_strangers(struct kfd_svm_range *r)
 /* @new takes over from @old, which it overlaps. */
 static void svm_inherit(struct kfd_svm_range *new, struct kfd_svm_range *old)
 {
-	/* Mapped with other rights: nothing of it can stay. */
+	/* Mapped with other rights: nothing of what they share can stay. */
 	if (new->mirror.access != old->mirror.access)
-		kfd_mirror_lose_locked(&old->mirror);
+		kfd_mirror_lose_locked(&old->mirror,
+				       max(new->start, old->start),
+				       min(new->last, old->last));
 	kfd_mirror_inherit(&new->mirror, &old->mirror);
 	if (new->gpus & ~old->gpus)
 		kfd_mirror_lack(&new->mirror, old->start, old->last);
@@ -469,7 +471,7 @@ static void svm_renew(struct svm_kept *kept)
 	r->attrs = kept->attrs;
 	r->gpus = svm_gpus(r->svm, &r->attrs);
 	if (m->access != svm_access(&r->attrs)) {
-		kfd_mirror_lose_locked(m);
+		kfd_mirror_lose_locked(m, r->start, r->last);
 		m->access = svm_access(&r->attrs);
 	}
 	if (r->gpus & ~had)
@@ -614,8 +616,8 @@ int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last)
 }
 
 /**
- * kfd_svm_renew_needs() - XNACK was switched: who needs what is new
- * @svm: shared virtual memory of a process without queues
+ * kfd_svm_renew_needs() - XNACK was switched, or a GPU has become usable
+ * @svm: shared virtual memory of a process
  *
  * Pages that have become needed are brought soon; until then queues stay
  * evicted.
@@ -630,6 +632,7 @@ void kfd_svm_renew_needs(struct kfd_svm *svm)
 	mutex_lock(&mirrors->notifier_lock);
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
+		r->gpus = svm_gpus(svm, &r->attrs);
 		kfd_mirror_lack(&r->mirror, r->start, r->last);
 		kfd_mirror_need_locked(&r->mirror, svm_needs(r));
 		kfd_mirror_break_locked(&r->mirror);

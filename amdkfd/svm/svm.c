@@ -208,6 +208,24 @@ int kfd_svm_set_xnack(struct kfd_process *p, bool enabled)
 }
 
 /**
+ * kfd_svm_gpu_bound() - a process has got an address space on a GPU
+ * @p: the process
+ *
+ * Ranges that the GPU may access are its from now on.
+ *
+ * Context: process->lock held; sleeps.
+ */
+void kfd_svm_gpu_bound(struct kfd_process *p)
+{
+	struct kfd_svm *svm = kfd_svm(p);
+
+	lockdep_assert_held(&p->lock);
+	mutex_lock(&svm->lock);
+	kfd_svm_renew_needs(svm);
+	mutex_unlock(&svm->lock);
+}
+
+/**
  * kfd_svm_unpaused() - a checkpoint is over: catch up
  * @p: the process, p->pause.active cleared
  *

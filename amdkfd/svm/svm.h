@@ -242,6 +242,7 @@ bool kfd_svm_held(struct kfd_svm *svm, u64 start, u64 last,
 		  const struct kfd_svm_attrs *attrs);
 void kfd_svm_lose_holds(struct kfd_svm *svm, u64 start, u64 last);
 int kfd_svm_set_xnack(struct kfd_process *p, bool enabled);
+void kfd_svm_gpu_bound(struct kfd_process *p);
 void kfd_svm_unpaused(struct kfd_process *p);
 
 /* svm_criu.c */

@@ -30,6 +30,27 @@ static u32 svm_criu_count(struct kfd_process *p)
 	return count;
 }
 
+/* A queue whose memory is gone would be refused by RESTORE. */
+static int svm_criu_check(struct kfd_process *p)
+{
+	struct kfd_svm *svm = kfd_svm(p);
+	struct kfd_svm_hold *hold;
+	int ret = 0;
+
+	mutex_lock(&svm->lock);
+	kfd_svm_strike(svm);
+	list_for_each_entry(hold, &svm->holds, link) {
+		if (!hold->lost)
+			continue;
+		ret = kfd_refuse(p, -EFAULT,
+				 "memory at %#llx that a queue lives in has been unmapped",
+				 hold->start);
+		break;
+	}
+	mutex_unlock(&svm->lock);
+	return ret;
+}
+
 static u64 svm_criu_size(struct kfd_process *p)
 {
 	return (u64)svm_criu_count(p) *
@@ -236,6 +257,7 @@ int kfd_svm_resume(struct kfd_process *p)
 const struct kfd_criu_object_ops kfd_svm_criu_ops = {
 	.name = "shared virtual memory range",
 	.type = KFD_RECORD_SVM,
+	.check = svm_criu_check,
 	.count = svm_criu_count,
 	.size = svm_criu_size,
 	.save = svm_criu_save,

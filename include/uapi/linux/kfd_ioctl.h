@@ -37,9 +37,10 @@
  * **Addresses** are GPU virtual addresses unless a field says otherwise. All
  * GPUs of a process see a buffer at the same address.
  *
- * **Failure.** An operation that fails changes nothing, with one exception
+ * **Failure.** An operation that fails changes nothing, with two exceptions
  * that the interface itself foresees: mapping to several GPUs reports in
- * n_success how far it came.
+ * n_success how far it came, and attributes of shared virtual memory stay set
+ * although a page that a GPU needs then cannot be had.
  */
 
 /**
@@ -53,6 +54,9 @@
  * %EACCES
  *	The caller may not use a privileged operation: every checkpoint or
  *	restore operation asks for CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN.
+ * %EADDRINUSE
+ *	Addresses of a buffer are shared virtual memory already, or the other
+ *	way round.
  * %EBADF
  *	The file is another process's: it was opened before a fork or was
  *	passed on. Only checkpoint and restore operations are open to one other
@@ -61,15 +65,18 @@
  *	What is to be freed, replaced or taken is in use: a buffer that is
  *	still mapped or that a queue or the event page needs, a GPU for which the
  *	process has already acquired another VM, a render node whose VM has an
- *	owner, an XNACK mode while queues exist, a restore into a process that
- *	already has buffers, queues or events, a checkpoint of a process that
- *	was restored and not yet resumed.
+ *	owner, an XNACK mode while queues exist, access to shared virtual memory
+ *	that a queue lives in, a restore into a process that already has
+ *	buffers, queues or events, a checkpoint or a change of shared virtual
+ *	memory of a process that was restored and not yet resumed.
  * %EISCONN
  *	A checkpoint is refused because the process has a session open that an
  *	image cannot hold: a file of SMI events.
  * %EFAULT
  *	A user pointer, or an address that the driver itself has to read or
- *	write on the caller's behalf, is not accessible.
+ *	write on the caller's behalf, is not accessible; memory that is to be
+ *	shared with GPUs is not mapped, or is a device's; a checkpoint is
+ *	refused because memory that a queue lives in has been unmapped.
  * %EINTR
  *	A signal ended a wait. Never given for a lasting condition, because
  *	user space repeats the call.
@@ -954,8 +961,8 @@ struct kfd_ioctl_smi_events_args {
  *
  * A checkpoint that could not be restored faithfully is refused by
  * PROCESS_INFO before anything is changed, with an errno per cause (%EXDEV,
- * %EMLINK, %EREMOTE, %EISCONN, %E2BIG, %EBUSY). The reason in words, which
- * names the object, is then in /proc/PID/fdinfo/N of any file of the process's,
+ * %EMLINK, %EREMOTE, %EISCONN, %EFAULT, %E2BIG, %EBUSY). The reason in words,
+ * which names the object, is then in /proc/PID/fdinfo/N of any file of the process's,
  * the dumper's copy too, until the next PROCESS_INFO or CHECKPOINT::
  *
  *	kfd-refused:	PROCESS_INFO EXDEV buffer 0x... was imported from ...
@@ -976,7 +983,7 @@ struct kfd_ioctl_smi_events_args {
  * enum kfd_criu_op - sub-operations of CRIU_OP
  * @KFD_CRIU_OP_PROCESS_INFO: pause, and say how much there is. %ETIME when a
  *	queue cannot be preempted in time; then all go on. %EXDEV, %EMLINK,
- *	%EREMOTE, %EISCONN: refused, see above
+ *	%EREMOTE, %EISCONN, %EFAULT: refused, see above
  * @KFD_CRIU_OP_CHECKPOINT: hand out the state of a paused process. %EINVAL
  *	when it is not paused or the counts or size given are not those that
  *	PROCESS_INFO would tell now; %EXDEV when a buffer was imported since
