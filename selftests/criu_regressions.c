@@ -113,7 +113,8 @@ static int resumed_start(struct resumed *r)
 static bool log_names(int fd, const struct resumed *r)
 {
 	const char *what = r->missing < USERPTRS ? "host memory at" : "shared virtual memory";
-	char line[1024], address[32];
+	static char line[8192];	/* the longest record that there can be */
+	char address[32];
 	bool found = false;
 	ssize_t n;
 
