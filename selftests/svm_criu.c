@@ -5,6 +5,7 @@
  */
 #include <sys/mman.h>
 
+#include "lib/kfd_image.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
@@ -241,6 +242,25 @@ static int scene_wrong_place(void *arg)
 	return 0;
 }
 
+/* A RESTORE that fails when XNACK has been switched already. */
+static int scene_refused(void *arg)
+{
+	struct scene *sc = arg;
+	struct kfd_record_queue *first, *second;
+	struct kfd now = { 0 };
+	int mode = !sc->xnack;
+
+	STEP(sc, kfd_snapshot_open(&now, &sc->s));
+	STEP(sc, kfd_set_xnack(&now, mode) == mode ? 0 : -EILSEQ);
+	first = kfd_image_record(&sc->s, KFD_RECORD_QUEUE, 0);
+	second = kfd_image_record(&sc->s, KFD_RECORD_QUEUE, 1);
+	STEP(sc, first && second ? 0 : -ENOENT);
+	second->doorbell_offset = first->doorbell_offset;
+	STEP(sc, kfd_snapshot_restore_op(&now, &sc->s) == -EINVAL ? 0 : -EILSEQ);
+	STEP(sc, kfd_set_xnack(&now, -1) == mode ? 0 : -EILSEQ);
+	return 0;
+}
+
 FIXTURE(svm_criu)
 {
 	struct scene *sc;
@@ -296,6 +316,12 @@ TEST_F(svm_criu, a_mapping_comes_late)
 		EXPECT_OK(kfd_in_child(scene_late, self->sc))
 			TH_LOG("page %d, line %d", skip[i], self->sc->step);
 	}
+}
+
+TEST_F(svm_criu, refused_restore_leaves_the_mode)
+{
+	EXPECT_OK(kfd_in_child(scene_refused, self->sc))
+		TH_LOG("line %d", self->sc->step);
 }
 
 TEST_F(svm_criu, a_device_in_its_place)

@@ -148,6 +148,8 @@ struct kfd_svm_fault {
  * @restored: ranges of an image that wait for RESUME, in order of address,
  *	linked by kfd_svm_range.link and unwatched (@lock)
  * @num_restored: their number (@lock)
+ * @xnack_loaded: a RESTORE has set the XNACK mode (process->lock)
+ * @xnack_before: to what it was before (process->lock)
  * @holes: struct kfd_svm_hole: unmapped, but still in ranges (notifier_lock)
  * @lost_start: hull of holes that there was no memory for (notifier_lock)
  * @lost_last: its end; 0: none (notifier_lock)
@@ -169,6 +171,8 @@ struct kfd_svm {
 	struct list_head holds;
 	struct list_head restored;
 	u32 num_restored;
+	bool xnack_loaded;
+	bool xnack_before;
 	struct list_head holes;
 	u64 lost_start;
 	u64 lost_last;

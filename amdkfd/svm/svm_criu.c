@@ -111,11 +111,17 @@ static void svm_criu_save_process(struct kfd_process *p,
 
 static int svm_criu_load_process(struct kfd_criu_load *load)
 {
+	struct kfd_svm *svm = kfd_svm(load->p);
+	bool before = load->p->xnack_enabled;
 	int ret;
 
 	ret = kfd_svm_set_xnack(load->p, load->image->process.xnack);
 	/* An image for other GPUs, that is. */
-	return ret == -EPERM ? -EINVAL : ret;
+	if (ret)
+		return ret == -EPERM ? -EINVAL : ret;
+	svm->xnack_loaded = true;
+	svm->xnack_before = before;
+	return 0;
 }
 
 /* Indices instead of ids. The image has been checked for doubles. */
@@ -178,7 +184,9 @@ static void svm_criu_unload(struct kfd_process *p)
 	mutex_lock(&svm->lock);
 	kfd_svm_drop_restored(svm);
 	mutex_unlock(&svm->lock);
-	kfd_svm_set_xnack(p, false);
+	if (svm->xnack_loaded)
+		kfd_svm_set_xnack(p, svm->xnack_before);
+	svm->xnack_loaded = false;
 	/* It may answer faults of queues that are gone, by a VM that goes. */
 	flush_work(&svm->fault_work);
 }
