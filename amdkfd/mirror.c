@@ -65,6 +65,7 @@
  */
 #include <linux/hmm.h>
 #include <linux/jiffies.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -216,7 +217,8 @@ static const struct mmu_interval_notifier_ops mirror_notifier_ops = {
 /*
  * Hand what hmm_range_fault() found to the owner. The pages are marked dirty
  * now because nobody tells when the GPU writes: until they are cleaned or freed
- * lazily, which invalidates them first, they count as written.
+ * lazily, which invalidates them first, they count as written. What is in VRAM
+ * is dirty when it comes back.
  */
 static int mirror_give_pages(struct kfd_mirror *m, u64 first, u64 n,
 			     bool writable)
@@ -227,7 +229,7 @@ static int mirror_give_pages(struct kfd_mirror *m, u64 first, u64 n,
 	lockdep_assert_held(&m->mirrors->notifier_lock);
 	for (i = 0; i < n; i++) {
 		chunk->pages[i] = hmm_pfn_to_page(chunk->pfns[i]);
-		if (writable)
+		if (writable && !is_device_private_page(chunk->pages[i]))
 			set_page_dirty(chunk->pages[i]);
 	}
 	return m->ops->populate(m, first, n, chunk->pages, writable);
@@ -255,6 +257,27 @@ static int mirror_wants_write(struct kfd_mirror *m, unsigned long addr, u64 *n,
 }
 
 /*
+ * hmm_range_fault() breaks copy-on-write of what it faults in for writing, but
+ * takes the owner's own pages as they are. Those that can't be written have to
+ * come to system memory for that.
+ */
+static int mirror_look_up(struct hmm_range *range)
+{
+	u64 i, n = (range->end - range->start) >> PAGE_SHIFT;
+	int ret = hmm_range_fault(range);
+
+	if (ret || !range->dev_private_owner ||
+	    !(range->default_flags & HMM_PFN_REQ_WRITE))
+		return ret;
+	for (i = 0; i < n && range->hmm_pfns[i] & HMM_PFN_WRITE; i++)
+		;
+	if (i == n)
+		return 0;
+	range->dev_private_owner = NULL;
+	return hmm_range_fault(range);
+}
+
+/*
  * Pages @first .. @first + *@n - 1, or as many of them as one look-up can do.
  * EAGAIN: the notifier came in between; EFAULT, ENOMEM; EINTR: killed.
  */
@@ -275,6 +298,8 @@ static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
 		if (ret)
 			return ret;
 	}
+	if (m->ops->owner)
+		range.dev_private_owner = m->ops->owner(m);
 	range.notifier_seq = mmu_interval_read_begin(&m->notifier);
 	if (mmap_read_lock_killable(mirrors->mm))
 		return -EINTR;
@@ -283,7 +308,7 @@ static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
 	if (write)
 		range.default_flags |= HMM_PFN_REQ_WRITE;
 	if (!ret)
-		ret = hmm_range_fault(&range);
+		ret = mirror_look_up(&range);
 	mmap_read_unlock(mirrors->mm);
 	if (ret == -EBUSY)
 		return -EAGAIN;

@@ -45,6 +45,9 @@ enum kfd_mirror_access {
  * @populate: take pages @first .. @first + @npages - 1 and let the GPUs use
  *	them until @invalidate; notifier_lock held, nothing is allocated. 0, or
  *	-EAGAIN when the room is gone again
+ * @owner: optional: whose device-private pages (hmm_range.dev_private_owner) a
+ *	look-up finds where they are, or NULL; all others come to system memory
+ *	first. validate_lock held
  * @invalidate: no GPU uses these pages any more when it returns; notifier_lock
  *	held, NOTIFIER context (amdkfd/device.h). @why is what the kernel says,
  *	NULL when the owner itself asked for it
@@ -55,6 +58,7 @@ struct kfd_mirror_ops {
 	int (*reserve)(struct kfd_mirror *m, u64 first, u64 npages);
 	int (*populate)(struct kfd_mirror *m, u64 first, u64 npages,
 			struct page **pages, bool writable);
+	void *(*owner)(struct kfd_mirror *m);
 	void (*invalidate)(struct kfd_mirror *m, u64 first, u64 npages,
 			   const struct mmu_notifier_range *why);
 };
