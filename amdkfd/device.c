@@ -236,6 +236,8 @@ void kfd_device_unregister(struct kfd_device *dev)
 
 	kfd_device_put(dev);
 	wait_for_completion(&dev->unused);
+	if (kfd_listener)
+		kfd_listener->unused(dev);
 	kfd_device_free(dev);
 }
 EXPORT_SYMBOL_GPL(kfd_device_unregister);

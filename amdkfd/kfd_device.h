@@ -20,6 +20,8 @@
 /* SDMA engines per GPU */
 #define KFD_MAX_SDMA_ENGINES	8
 
+struct kfd_svm_region;
+
 /**
  * struct kfd_device - a registered GPU (device.c)
  * @id: gpu_id: nonzero, 16 bits
@@ -35,6 +37,7 @@
  * @n_cp_queues: compute queues in existence (scheduler_lock)
  * @sdma_used: SDMA queues in existence per engine (scheduler_lock)
  * @smi_resets: resets so far, for SMI events (smi.c's lock)
+ * @svm_region: svm/'s pages for its VRAM, or NULL (svm/migrate.c)
  */
 struct kfd_device {
 	u32 id;
@@ -50,18 +53,22 @@ struct kfd_device {
 	u32 n_cp_queues;
 	u32 sdma_used[KFD_MAX_SDMA_ENGINES];
 	u32 smi_resets;
+	struct kfd_svm_region *svm_region;
 };
 
 /**
  * struct kfd_device_listener - who is told of GPUs that come and go
  * @added: before processes can bind to it; an error refuses the GPU
  * @removed: when no new process can bind to it any more
+ * @unused: when no process is bound to it any more; operations may be called
+ *	until it returns
  *
- * Calls are serialised and sleep.
+ * Calls sleep; those of @added and @removed are serialised.
  */
 struct kfd_device_listener {
 	int (*added)(struct kfd_device *dev);
 	void (*removed)(struct kfd_device *dev);
+	void (*unused)(struct kfd_device *dev);
 };
 
 void kfd_device_set_listener(const struct kfd_device_listener *listener);

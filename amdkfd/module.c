@@ -79,6 +79,7 @@ static void kfd_device_removed(struct kfd_device *dev)
 static const struct kfd_device_listener kfd_listener = {
 	.added = kfd_topology_add,
 	.removed = kfd_device_removed,
+	.unused = kfd_svm_device_unused,
 };
 
 /* --- init and exit --------------------------------------------------------- */

@@ -157,6 +157,37 @@ static bool svm_takes_held(struct svm_request *req, u64 start, u64 last)
 	return false;
 }
 
+static bool svm_asks_to_prefetch(const struct svm_request *req)
+{
+	u32 i;
+
+	for (i = 0; i < req->nattr; i++)
+		if (req->attrs[i].type == KFD_IOCTL_SVM_ATTR_PREFETCH_LOC)
+			return true;
+	return false;
+}
+
+/*
+ * Move pages if that is asked for, and bring those that GPUs can't wait for.
+ * Pages that copy-on-write shares do not move; looked up for writing they are
+ * not shared any more.
+ */
+static int svm_bring(struct svm_request *req, u64 start, u64 last)
+{
+	int i, ret, again = 0;
+
+	for (i = 0; i < 2; i++) {
+		if (svm_asks_to_prefetch(req))
+			again = kfd_svm_prefetch(req->svm, start, last);
+		if (again < 0)
+			return again;
+		ret = kfd_svm_validate(req->svm, start, last);
+		if (ret || !again)
+			return ret;
+	}
+	return 0;
+}
+
 static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
 {
 	struct kfd_svm *svm = req->svm;
@@ -176,7 +207,7 @@ static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
 	ret = kfd_svm_change(svm, start, last, svm_apply, req);
 	if (ret)
 		return ret;
-	return kfd_svm_validate(svm, start, last);
+	return svm_bring(req, start, last);
 }
 
 /* --- GET_ATTR -------------------------------------------------------------- */

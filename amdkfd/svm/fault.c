@@ -79,12 +79,22 @@ static void svm_cut_to_block(u64 va, u32 order, u64 *start, u64 *last)
 	*last = min(*last, ALIGN_DOWN(va, size) + size - 1);
 }
 
+/* The heap and the stack of the main thread, that the CPU has most use for. */
+static bool svm_is_heap_or_stack(const struct vm_area_struct *vma)
+{
+	const struct mm_struct *mm = vma->vm_mm;
+
+	return (vma->vm_start <= mm->brk && vma->vm_end >= mm->start_brk) ||
+	       (vma->vm_start <= mm->start_stack &&
+		vma->vm_end >= mm->start_stack);
+}
+
 /*
  * The mapping that holds @va, if the access is one that the process itself
  * might make; *@start and *@last are cut to it.
  */
 static int svm_check_access(struct mm_struct *mm, u64 va, bool write,
-			    u64 *start, u64 *last)
+			    u64 *start, u64 *last, bool *heap_or_stack)
 {
 	struct vm_area_struct *vma;
 	int ret = -EFAULT;
@@ -95,15 +105,18 @@ static int svm_check_access(struct mm_struct *mm, u64 va, bool write,
 	if (vma && vma->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE)) {
 		*start = max_t(u64, *start, vma->vm_start);
 		*last = min_t(u64, *last, vma->vm_end - 1);
+		*heap_or_stack = svm_is_heap_or_stack(vma);
 		ret = 0;
 	}
 	mmap_read_unlock(mm);
 	return ret;
 }
 
-/* A kfd_svm_change_fn: as they are. */
-static void svm_no_change(struct kfd_svm_attrs *attrs, void *arg)
+/* A kfd_svm_change_fn: the default, but for the heap and the stack. */
+static void svm_prefer(struct kfd_svm_attrs *attrs, void *arg)
 {
+	if (*(const bool *)arg)
+		attrs->preferred_loc = KFD_IOCTL_SVM_LOCATION_SYSMEM;
 }
 
 /* The gap between ranges that holds @va, which none does. */
@@ -124,21 +137,23 @@ static void svm_cut_to_gap(struct kfd_svm *svm, u64 va, u64 *start, u64 *last)
 
 /* A range of default attributes around @va, which no range has. */
 static struct kfd_svm_range *svm_create_around(struct kfd_svm *svm, u64 va,
-					       u64 start, u64 last)
+					       u64 start, u64 last,
+					       bool heap_or_stack)
 {
 	int ret;
 
 	svm_cut_to_block(va, KFD_SVM_DEFAULT_GRANULARITY, &start, &last);
 	svm_cut_to_gap(svm, va, &start, &last);
-	ret = kfd_svm_change(svm, start, last, svm_no_change, NULL);
+	ret = kfd_svm_change(svm, start, last, svm_prefer, &heap_or_stack);
 	/* A buffer somewhere in the block doesn't make the page one. */
 	if (ret == -EADDRINUSE)
 		ret = kfd_svm_change(svm, va, va + PAGE_SIZE - 1,
-				     svm_no_change, NULL);
+				     svm_prefer, &heap_or_stack);
 	return ret ? ERR_PTR(ret) : kfd_svm_first(svm, va, va);
 }
 
-static int svm_fill(struct kfd_svm_range *r, u64 va, u64 start, u64 last)
+static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
+		    u64 va, u64 start, u64 last)
 {
 	struct kfd_mirrors *mirrors = &r->svm->process->mirrors;
 	int ret;
@@ -146,13 +161,18 @@ static int svm_fill(struct kfd_svm_range *r, u64 va, u64 start, u64 last)
 	svm_cut_to_block(va, r->attrs.granularity, &start, &last);
 	start = max(start, r->start);
 	last = min(last, r->last);
+	kfd_svm_approach(r, pdd, start, last);
 	mutex_lock(&mirrors->validate_lock);
+	/* What the others can't reach they will miss themselves. */
+	if (!kfd_svm_needs(r))
+		r->asker = BIT(pdd->index);
 	ret = kfd_mirror_fill(&r->mirror, (start - r->start) >> PAGE_SHIFT,
 			      (last - start + 1) >> PAGE_SHIFT);
 	/* Not the whole block, but the page perhaps. */
 	if (ret)
 		ret = kfd_mirror_fill(&r->mirror, (va - r->start) >> PAGE_SHIFT,
 				      1);
+	r->asker = 0;
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }
@@ -163,6 +183,7 @@ static int svm_serve_locked(struct kfd_svm *svm,
 {
 	struct kfd_process *p = svm->process;
 	u64 start = 0, last = U64_MAX;
+	bool heap_or_stack = false;
 	struct kfd_svm_range *r;
 	int ret;
 
@@ -172,19 +193,20 @@ static int svm_serve_locked(struct kfd_svm *svm,
 	ret = kfd_svm_strike(svm);
 	if (!ret)
 		ret = svm_check_access(p->mm, fault->va, fault->write, &start,
-				       &last);
+				       &last, &heap_or_stack);
 	if (ret)
 		return ret;
 	r = kfd_svm_first(svm, fault->va, fault->va);
 	if (!r)
-		r = svm_create_around(svm, fault->va, start, last);
+		r = svm_create_around(svm, fault->va, start, last,
+				      heap_or_stack);
 	if (IS_ERR_OR_NULL(r))
 		return r ? PTR_ERR(r) : -EFAULT;
 	if (!(r->gpus & BIT(fault->gpu)) ||
 	    (fault->write && r->attrs.flags & KFD_IOCTL_SVM_FLAG_GPU_RO))
 		return -EFAULT;
 	svm->num_faults++;
-	return svm_fill(r, fault->va, start, last);
+	return svm_fill(r, p->pdds[fault->gpu], fault->va, start, last);
 }
 
 static void svm_serve(struct kfd_svm *svm, const struct kfd_svm_fault *fault)

@@ -120,8 +120,14 @@ static u32 svm_gpus(struct kfd_svm *svm, const struct kfd_svm_attrs *attrs)
 	       kfd_svm_bound_gpus(svm->process);
 }
 
-/* GPUs whose queues can't wait for a page of this range. */
-static u32 svm_needs(const struct kfd_svm_range *r)
+/**
+ * kfd_svm_needs() - GPUs whose queues can't wait for a page of a range
+ * @r: the range
+ *
+ * Context: svm->lock held.
+ * Return: their set, by index.
+ */
+u32 kfd_svm_needs(const struct kfd_svm_range *r)
 {
 	if (r->svm->retry &&
 	    !(r->attrs.flags & KFD_IOCTL_SVM_FLAG_GPU_ALWAYS_MAPPED))
@@ -173,19 +179,35 @@ static int svm_reserve(struct kfd_mirror *m, u64 first, u64 npages)
 	return ret;
 }
 
+/* GPUs that pages which are looked up now have to be good for. */
+static u32 svm_users(const struct kfd_svm_range *r)
+{
+	return r->asker ? r->asker : r->gpus;
+}
+
+static void *svm_owner(struct kfd_mirror *m)
+{
+	struct kfd_svm_range *r = to_range(m);
+
+	return kfd_svm_owner(r, svm_users(r));
+}
+
 static int svm_populate(struct kfd_mirror *m, u64 first, u64 npages,
 			struct page **pages, bool writable)
 {
 	struct kfd_svm_range *r = to_range(m);
 	struct kfd_process *p = r->svm->process;
 	struct kfd_process_device *pdd;
+	u32 i, gpus = r->gpus;
 	int ret = 0;
-	u32 i;
 
-	r->mapped |= r->gpus;
+	/* Others can't reach it; they ask for themselves. */
+	if (kfd_svm_backing(pages, npages))
+		gpus = svm_users(r);
+	r->mapped |= gpus;
 	for (i = 0; i < p->n_pdds && !ret; i++) {
 		pdd = p->pdds[i];
-		if (r->gpus & BIT(i))
+		if (gpus & BIT(i))
 			ret = pdd->dev->ops->svm_map(pdd->dev->gpu,
 				pdd->gpu_vm, r->start + (first << PAGE_SHIFT),
 				npages, pages, writable);
@@ -224,6 +246,7 @@ static const struct kfd_mirror_ops svm_mirror_ops = {
 	.trigger = KFD_QUEUE_EVICTION_TRIGGER_SVM,
 	.reserve = svm_reserve,
 	.populate = svm_populate,
+	.owner = svm_owner,
 	.invalidate = svm_invalidate,
 };
 
@@ -436,7 +459,7 @@ static void svm_inherit(struct kfd_svm_range *new, struct kfd_svm_range *old)
 	if (new->gpus & ~old->gpus)
 		kfd_mirror_lack(&new->mirror, old->start, old->last);
 	new->mapped |= old->mapped;
-	kfd_mirror_need_locked(&new->mirror, svm_needs(new));
+	kfd_mirror_need_locked(&new->mirror, kfd_svm_needs(new));
 	if (!list_empty(&old->mirror.invalid_node))
 		kfd_mirror_break_locked(&new->mirror);
 }
@@ -459,7 +482,7 @@ static void svm_succeed(struct svm_change *c, struct kfd_svm_range *new)
 	if (next <= new->last)
 		kfd_mirror_lack(&new->mirror, next, new->last);
 	svm_unmap_strangers(new);
-	kfd_mirror_need_locked(&new->mirror, svm_needs(new));
+	kfd_mirror_need_locked(&new->mirror, kfd_svm_needs(new));
 }
 
 static void svm_renew(struct svm_kept *kept)
@@ -477,7 +500,7 @@ static void svm_renew(struct svm_kept *kept)
 	if (r->gpus & ~had)
 		kfd_mirror_lack(m, r->start, r->last);
 	svm_unmap_strangers(r);
-	kfd_mirror_need_locked(m, svm_needs(r));
+	kfd_mirror_need_locked(m, kfd_svm_needs(r));
 }
 
 static void svm_commit(struct svm_change *c)
@@ -609,7 +632,7 @@ int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last)
 		return -EINTR;
 	for (r = kfd_svm_first(svm, start, last); r && !ret;
 	     r = kfd_svm_next(r, start, last))
-		if (svm_needs(r))
+		if (kfd_svm_needs(r))
 			ret = kfd_mirror_validate(&r->mirror);
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
@@ -634,7 +657,7 @@ void kfd_svm_renew_needs(struct kfd_svm *svm)
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
 		r->gpus = svm_gpus(svm, &r->attrs);
 		kfd_mirror_lack(&r->mirror, r->start, r->last);
-		kfd_mirror_need_locked(&r->mirror, svm_needs(r));
+		kfd_mirror_need_locked(&r->mirror, kfd_svm_needs(r));
 		kfd_mirror_break_locked(&r->mirror);
 	}
 	mutex_unlock(&mirrors->notifier_lock);

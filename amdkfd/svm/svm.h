@@ -6,6 +6,7 @@
  * range.c	the ranges: tree, split, merge, what munmap leaves
  * attr.c	AMDKFD_IOC_SVM
  * fault.c	GPU faults that wait for a page
+ * migrate.c	pages in VRAM
  * svm.c	the component, queue buffers in ranges, what siblings ask
  * svm_criu.c	checkpoint and restore
  *
@@ -79,6 +80,8 @@ struct kfd_svm_attrs {
  * @attrs: (svm->lock)
  * @gpus: GPUs that pages go to, by index; from @attrs (notifier_lock)
  * @mapped: GPUs that may have pages, by index (notifier_lock)
+ * @asker: the GPU that pages are looked up for, as a set; 0: for all of @gpus
+ *	(validate_lock)
  * @link: in a list of one change (svm->lock)
  */
 struct kfd_svm_range {
@@ -91,6 +94,7 @@ struct kfd_svm_range {
 	struct kfd_svm_attrs attrs;
 	u32 gpus;
 	u32 mapped;
+	u32 asker;
 	struct list_head link;
 };
 
@@ -222,6 +226,7 @@ int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last);
 void kfd_svm_remove_all(struct kfd_svm *svm);
 void kfd_svm_renew_needs(struct kfd_svm *svm);
 u32 kfd_svm_bound_gpus(struct kfd_process *p);
+u32 kfd_svm_needs(const struct kfd_svm_range *r);
 
 /* hole.c: what the process unmaps */
 void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last);
@@ -238,6 +243,42 @@ int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data);
 void kfd_svm_gpu_fault(struct kfd_process *p, struct kfd_device *dev,
 		       const struct kfd_gpu_fault *fault);
 void kfd_svm_fault_work(struct work_struct *work);
+
+/* migrate.c; svm->lock held, but for kfd_svm_device_unused() */
+#if IS_ENABLED(CONFIG_DEVICE_PRIVATE)
+int kfd_svm_prefetch(struct kfd_svm *svm, u64 start, u64 last);
+void kfd_svm_approach(struct kfd_svm_range *r, struct kfd_process_device *pdd,
+		      u64 start, u64 last);
+void *kfd_svm_owner(struct kfd_svm_range *r, u32 gpus);
+bool kfd_svm_backing(struct page **pages, u64 npages);
+void kfd_svm_device_unused(struct kfd_device *dev);
+#else
+/* No page can be in VRAM: nothing moves, which is never an error. */
+static inline int kfd_svm_prefetch(struct kfd_svm *svm, u64 start, u64 last)
+{
+	return 0;
+}
+
+static inline void kfd_svm_approach(struct kfd_svm_range *r,
+				    struct kfd_process_device *pdd, u64 start,
+				    u64 last)
+{
+}
+
+static inline void *kfd_svm_owner(struct kfd_svm_range *r, u32 gpus)
+{
+	return NULL;
+}
+
+static inline bool kfd_svm_backing(struct page **pages, u64 npages)
+{
+	return false;
+}
+
+static inline void kfd_svm_device_unused(struct kfd_device *dev)
+{
+}
+#endif
 
 /* svm.c */
 extern const struct kfd_component_ops kfd_svm_component_ops;
