@@ -159,6 +159,7 @@ int kfd_write_text(const char *path, const char *text);
 uint64_t kfd_now_ms(void);
 void kfd_sleep_ms(unsigned int ms);
 int kfd_time_scale(void);
+int kfd_kernel_has(const char *option);
 int kfd_cpu_ms_of(const char *comm, uint64_t *ms);
 
 /* The simulator's knobs in debugfs; -ENOENT without a simulator */

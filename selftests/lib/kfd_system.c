@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +215,40 @@ void kfd_stop(struct kfd *k)
 	if (k->fd >= 0)
 		close(k->fd);
 	k->fd = -1;
+}
+
+static int config_has(const char *path, const char *option)
+{
+	char line[256], want[128];
+	FILE *f = fopen(path, "re");
+	int found = 0, any = 0;
+
+	if (!f)
+		return -errno;
+	snprintf(want, sizeof(want), "%s=y\n", option);
+	while (fgets(line, sizeof(line), f)) {
+		any |= !strncmp(line, "CONFIG_MMU=y", 12);
+		found |= !strcmp(line, want);
+	}
+	fclose(f);
+	return any ? found : -EBADMSG;
+}
+
+/* 1 or 0; -errno when it can't be told: that is no "no". */
+int kfd_kernel_has(const char *option)
+{
+	struct utsname u;
+	char path[256];
+	int ret;
+
+	if (uname(&u))
+		return -errno;
+	snprintf(path, sizeof(path), "/boot/config-%s", u.release);
+	ret = config_has(path, option);
+	if (ret >= 0)
+		return ret;
+	snprintf(path, sizeof(path), "/lib/modules/%s/build/.config", u.release);
+	return config_has(path, option);
 }
 
 uint64_t kfd_now_ms(void)
