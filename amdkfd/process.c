@@ -141,6 +141,18 @@ static struct kfd_process *kfd_process_find(struct xarray *xa,
 }
 
 /**
+ * kfd_process_get_by_mm() - look a process up by its address space
+ * @mm: the address space
+ *
+ * Context: any but interrupts.
+ * Return: the process, referenced, or NULL.
+ */
+struct kfd_process *kfd_process_get_by_mm(const struct mm_struct *mm)
+{
+	return kfd_process_find(&kfd_processes, (unsigned long)mm);
+}
+
+/**
  * kfd_process_get_by_pasid() - the process that a GPU knows by a pasid
  * @pasid: the pasid, any value
  *

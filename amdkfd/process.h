@@ -289,6 +289,7 @@ void kfd_process_unlock(struct kfd_process *p);
 
 struct kfd_process *kfd_process_create_current(void);
 struct kfd_process *kfd_process_get_by_task(struct task_struct *task);
+struct kfd_process *kfd_process_get_by_mm(const struct mm_struct *mm);
 struct kfd_process *kfd_process_get_by_pasid(u32 pasid);
 struct kfd_process *kfd_process_get(struct kfd_process *p);
 void kfd_process_put(struct kfd_process *p);

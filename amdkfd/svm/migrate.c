@@ -42,6 +42,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "../smi.h"
 #include "svm.h"
 
 /* Pages that move at a time, and that a CPU fault brings back: 2 MiB. */
@@ -209,6 +210,28 @@ static void svm_move_init(struct svm_move *move, struct vm_area_struct *vma,
 	};
 }
 
+/* The SMI event of a CPU access, to the process whose page it is, if any. */
+static void svm_tell_fault(const struct svm_move *move,
+			   struct kfd_device *dev, bool begin)
+{
+	const enum KFD_MIGRATE_TRIGGERS trigger =
+		KFD_MIGRATE_TRIGGER_PAGEFAULT_CPU;
+	struct kfd_process *p = kfd_process_get_by_mm(move->args.vma->vm_mm);
+	unsigned long first = move->args.start >> PAGE_SHIFT;
+	unsigned long last = (move->args.end - 1) >> PAGE_SHIFT;
+
+	if (!p)
+		return;
+	if (begin)
+		kfd_smi_migration_start(p, dev, first, last, dev->id, 0,
+					KFD_IOCTL_SVM_LOCATION_UNDEFINED,
+					KFD_IOCTL_SVM_LOCATION_UNDEFINED,
+					trigger);
+	else
+		kfd_smi_migration_end(p, dev, first, last, dev->id, 0, trigger);
+	kfd_process_put(p);
+}
+
 /*
  * A CPU access: struct dev_pagemap_ops. mmap_lock is held, and validate_lock
  * and svm->lock perhaps. A page that somebody else holds at the moment is left
@@ -217,6 +240,7 @@ static void svm_move_init(struct svm_move *move, struct vm_area_struct *vma,
 static vm_fault_t svm_cpu_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
+	struct kfd_svm_region *region = to_region(vmf->page);
 	u64 start = ALIGN_DOWN(vmf->address, SVM_MOVE_SIZE);
 	struct svm_move *move;
 	int ret;
@@ -226,7 +250,9 @@ static vm_fault_t svm_cpu_fault(struct vm_fault *vmf)
 		return VM_FAULT_OOM;
 	svm_move_init(move, vma, max_t(u64, start, vma->vm_start),
 		      min_t(u64, start + SVM_MOVE_SIZE, vma->vm_end));
-	ret = svm_move_out(to_region(vmf->page), move, vmf->page);
+	svm_tell_fault(move, region->dev, true);
+	ret = svm_move_out(region, move, vmf->page);
+	svm_tell_fault(move, region->dev, false);
 	kvfree(move);
 	if (ret == -ENOMEM)
 		return VM_FAULT_OOM;
@@ -501,12 +527,45 @@ static int svm_move_all(struct svm_journey *j, u64 start, u64 last)
 }
 
 /*
+ * SMI events of a migration that the driver decides on: to the VRAM of @to, or
+ * (NULL) out of that of every GPU that there may be pages in.
+ */
+static void svm_tell_move(struct kfd_svm_range *r, u64 start, u64 last,
+			  struct kfd_process_device *to, bool begin,
+			  enum KFD_MIGRATE_TRIGGERS trigger)
+{
+	struct kfd_process *p = r->svm->process;
+	unsigned long first_page = start >> PAGE_SHIFT;
+	unsigned long last_page = last >> PAGE_SHIFT;
+	struct kfd_device *dev;
+	u32 i, from_id, to_id;
+
+	for (i = 0; i < p->n_pdds; i++) {
+		dev = p->pdds[i]->dev;
+		if (to ? p->pdds[i] != to : !svm_region(dev))
+			continue;
+		from_id = to ? 0 : dev->id;
+		to_id = to ? dev->id : 0;
+		if (begin)
+			kfd_smi_migration_start(p, dev, first_page, last_page,
+						from_id, to_id,
+						r->attrs.prefetch_loc,
+						r->attrs.preferred_loc,
+						trigger);
+		else
+			kfd_smi_migration_end(p, dev, first_page, last_page,
+					      from_id, to_id, trigger);
+	}
+}
+
+/*
  * Pages of a range, to the VRAM of a GPU or (@to NULL) to system memory. The
  * one place where a migration that the driver decides on begins and ends.
  * 1: pages have stayed that copy-on-write shares; -ENOMEM, -EINTR.
  */
 static int svm_migrate(struct kfd_svm_range *r, u64 start, u64 last,
-		       struct kfd_process_device *to)
+		       struct kfd_process_device *to,
+		       enum KFD_MIGRATE_TRIGGERS trigger)
 {
 	struct kfd_mirrors *mirrors = &r->svm->process->mirrors;
 	struct svm_journey j = { .p = r->svm->process };
@@ -523,7 +582,9 @@ static int svm_migrate(struct kfd_svm_range *r, u64 start, u64 last,
 		return -ENOMEM;
 	ret = mutex_lock_killable(&mirrors->validate_lock);
 	if (!ret) {
+		svm_tell_move(r, start, last, to, true, trigger);
 		ret = svm_move_all(&j, start, last);
+		svm_tell_move(r, start, last, to, false, trigger);
 		mutex_unlock(&mirrors->validate_lock);
 	}
 	kvfree(j.move);
@@ -572,7 +633,8 @@ int kfd_svm_prefetch(struct kfd_svm *svm, u64 start, u64 last)
 		if (r->attrs.prefetch_loc == KFD_IOCTL_SVM_LOCATION_UNDEFINED)
 			continue;
 		ret = svm_migrate(r, max(r->start, start), min(r->last, last),
-				  svm_prefetch_to(r));
+				  svm_prefetch_to(r),
+				  KFD_MIGRATE_TRIGGER_PREFETCH);
 		if (ret < 0)
 			return ret;
 		shared |= ret;
@@ -597,17 +659,19 @@ int kfd_svm_prefetch(struct kfd_svm *svm, u64 start, u64 last)
 void kfd_svm_approach(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 		      u64 start, u64 last)
 {
+	const enum KFD_MIGRATE_TRIGGERS trigger =
+		KFD_MIGRATE_TRIGGER_PAGEFAULT_GPU;
 	u32 loc = r->attrs.preferred_loc;
 
 	if (loc == KFD_IOCTL_SVM_LOCATION_SYSMEM) {
-		svm_migrate(r, start, last, NULL);
+		svm_migrate(r, start, last, NULL, trigger);
 		return;
 	}
 	/* Others have to reach it at any time. */
 	if (kfd_svm_needs(r) & ~BIT(pdd->index))
 		return;
 	if (loc == pdd->user_gpu_id || r->attrs.access & BIT(pdd->index))
-		svm_migrate(r, start, last, pdd);
+		svm_migrate(r, start, last, pdd, trigger);
 }
 
 /**
