@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 
 #include "lib/kfd_fdinfo.h"
+#include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
 
@@ -66,7 +67,8 @@ TEST_F(fdinfo, nothing_is_shown_of_a_process_that_has_nothing)
 		"kfd-dead", "kfd-paused", "kfd-paused-by", "kfd-restored", "kfd-bos",
 		"kfd-bos-vram", "kfd-bos-gtt", "kfd-bos-userptr", "kfd-bos-doorbell",
 		"kfd-bos-mmio", "kfd-bos-imported", "kfd-bo-mappings",
-		"kfd-userptrs-absent", "kfd-events", "kfd-queues",
+		"kfd-userptrs-absent", "kfd-events", "kfd-queues", "kfd-svm-ranges",
+		"kfd-svm-restored",
 	};
 	unsigned int i;
 
@@ -139,6 +141,78 @@ TEST_F(fdinfo, imported_buffers)
 	EXPECT_EQ(2, value("kfd-bos-vram"));
 	EXPECT_EQ(1, value("kfd-bos-imported"));
 	EXPECT_EQ(4 * KFD_PAGE, kfd_fdinfo_word(text, "kfd-bos-imported", "bytes"));
+}
+
+/* Addresses and attributes of the @n-th range, as it must stand there. */
+static int range_is(unsigned int n, const char *p, unsigned int pages, const char *attrs)
+{
+	const char *at = text;
+	char line[256];
+
+	do
+		at = strstr(at + 1, "\nkfd-svm-range:\t");
+	while (at && n--);
+	if (!at)
+		return -ENOENT;
+	snprintf(line, sizeof(line), "\nkfd-svm-range:\t%#llx-%#llx %s\n",
+		 (unsigned long long)(uintptr_t)p,
+		 (unsigned long long)(uintptr_t)p + pages * KFD_PAGE - 1, attrs);
+	return strncmp(at, line, strlen(line)) ? -EPROTO : 0;
+}
+
+TEST_F(fdinfo, ranges_and_their_attributes)
+{
+	unsigned int first = self->k.gpu[0].gpu_id;
+	unsigned int last = self->k.gpu[self->k.num_gpus - 1].gpu_id;
+	const struct kfd_ioctl_svm_attribute set[] = {
+		{ KFD_IOCTL_SVM_ATTR_PREFERRED_LOC, first },
+		{ KFD_IOCTL_SVM_ATTR_PREFETCH_LOC, KFD_IOCTL_SVM_LOCATION_SYSMEM },
+		{ KFD_IOCTL_SVM_ATTR_SET_FLAGS, KFD_IOCTL_SVM_FLAG_GPU_EXEC },
+		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, 3 },
+		{ KFD_IOCTL_SVM_ATTR_ACCESS, last },
+	};
+	unsigned int flags = SVM_DEFAULT_FLAGS;
+	uint64_t unmaps;
+	char attrs[128];
+	char *p;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_svm_alloc(&self->k, 16 * KFD_PAGE, -1, &p));
+	memset(p, 1, 16 * KFD_PAGE);
+	ASSERT_OK(kfd_svm_set(&self->k, p + 2 * KFD_PAGE, 3 * KFD_PAGE, set, 5));
+	ASSERT_OK(kfd_svm_set1(&self->k, p + 8 * KFD_PAGE, 4 * KFD_PAGE,
+			       KFD_IOCTL_SVM_ATTR_ACCESS_IN_PLACE, first));
+	ASSERT_OK(look(&self->k));
+	ASSERT_OK(kfd_fdinfo_check(text));
+	EXPECT_EQ(2, value("kfd-svm-ranges"));
+	EXPECT_EQ(7 * KFD_PAGE, kfd_fdinfo_word(text, "kfd-svm-ranges", "bytes"));
+	EXPECT_EQ(0, kfd_fdinfo_word(text, "kfd-svm-ranges", "absent"));
+	EXPECT_EQ(0, kfd_fdinfo_word(text, "kfd-svm-ranges", "faults"));
+	EXPECT_EQ(0, value("kfd-svm-restored"));
+	snprintf(attrs, sizeof(attrs),
+		 "flags %#x granularity 3 preferred %#x prefetch 0x0 access %u in-place -",
+		 flags | KFD_IOCTL_SVM_FLAG_GPU_EXEC, first, last);
+	EXPECT_OK(range_is(0, p + 2 * KFD_PAGE, 3, attrs)) TH_LOG("no %s in %s", attrs, text);
+	snprintf(attrs, sizeof(attrs),
+		 "flags %#x granularity 9 preferred 0xffffffff prefetch 0xffffffff access - in-place %u",
+		 flags, first);
+	EXPECT_OK(range_is(1, p + 8 * KFD_PAGE, 4, attrs)) TH_LOG("no %s in %s", attrs, text);
+
+	/* One is cut in two and loses a page, of which it has four. */
+	unmaps = kfd_fdinfo_word(text, "kfd-svm-ranges", "unmaps");
+	ASSERT_OK(munmap(p + 9 * KFD_PAGE, KFD_PAGE));
+	ASSERT_OK(look(&self->k));
+	ASSERT_OK(kfd_fdinfo_check(text));
+	EXPECT_EQ(3, value("kfd-svm-ranges"));
+	EXPECT_EQ(6 * KFD_PAGE, kfd_fdinfo_word(text, "kfd-svm-ranges", "bytes"));
+	EXPECT_EQ(unmaps + 1, kfd_fdinfo_word(text, "kfd-svm-ranges", "unmaps"));
+	EXPECT_OK(range_is(1, p + 8 * KFD_PAGE, 1, attrs)) TH_LOG("no %s in %s", attrs, text);
+	EXPECT_OK(range_is(2, p + 10 * KFD_PAGE, 2, attrs)) TH_LOG("no %s in %s", attrs, text);
+	ASSERT_OK(munmap(p, 16 * KFD_PAGE));
+	ASSERT_OK(look(&self->k));
+	ASSERT_OK(kfd_fdinfo_check(text));
+	EXPECT_EQ(0, value("kfd-svm-ranges"));
+	EXPECT_EQ(0, kfd_fdinfo_word(text, "kfd-svm-ranges", "bytes"));
 }
 
 static void *wait_for(void *arg)
@@ -361,13 +435,16 @@ static int restore_and_look(void *arg)
 	if (ret)
 		return ret;
 	if (value("kfd-restored") != 1 || value("kfd-bos") != 5 || value("kfd-queues") != 1 ||
-	    queue_value(0, "evicted") != 1 || queue_value(0, "loaded"))
+	    queue_value(0, "evicted") != 1 || queue_value(0, "loaded") ||
+	    value("kfd-svm-restored") != 1 || value("kfd-svm-ranges") || kfd_fdinfo_check(text))
 		return -EPROTO;
 	ret = kfd_criu_resume(k.fd, getpid());
 	if (!ret)
 		ret = look(&k);
 	if (ret)
 		return ret;
+	if (value("kfd-svm-restored") || value("kfd-svm-ranges") != 1 || kfd_fdinfo_check(text))
+		return -EBADMSG;
 	return value("kfd-restored") || queue_value(0, "evicted") ? -EILSEQ : 0;
 }
 
@@ -377,8 +454,12 @@ TEST_F(fdinfo, restored_and_not_resumed)
 	struct restored r = { .s = &s };
 	struct kfd_queue q;
 	struct kfd_bo bo;
+	char *p;
 
 	REQUIRE_OURS();
+	/* The child that restores has a copy of it. */
+	ASSERT_OK(kfd_svm_alloc(&self->k, KFD_PAGE, -1, &p));
+	ASSERT_OK(kfd_svm_set1(&self->k, p, KFD_PAGE, KFD_IOCTL_SVM_ATTR_GRANULARITY, 4));
 	ASSERT_OK(kfd_bo_alloc(&self->k, 0, MEM_VRAM, KFD_PAGE, &bo));
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &q));
 	ASSERT_OK(kfd_snapshot_dump(&self->k, self->k.fd, &s));

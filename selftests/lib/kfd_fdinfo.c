@@ -66,6 +66,18 @@ uint64_t kfd_fdinfo_word(const char *text, const char *key, const char *word)
 	return at ? strtoull(at + strlen(start), NULL, 0) : KFD_FDINFO_NONE;
 }
 
+/* The same of the line with this key whose value is @id. */
+uint64_t kfd_fdinfo_word_of(const char *text, const char *key, uint64_t id, const char *word)
+{
+	const char *at = text;
+	char *end;
+
+	while ((at = find(at, key)))
+		if (strtoull(at, &end, 0) == id && *end == ' ')
+			return kfd_fdinfo_word(at - strlen(key) - 2, key, word);
+	return KFD_FDINFO_NONE;
+}
+
 unsigned int kfd_fdinfo_lines(const char *text, const char *key)
 {
 	unsigned int n = 0;
@@ -96,6 +108,8 @@ int kfd_fdinfo_check(const char *text)
 		"kfd-events-hw-exception", "kfd-events-system", "kfd-events-debug",
 		"kfd-events-profile", "kfd-events-queue", "kfd-events-memory", NULL
 	};
+	/* Those that wait for RESUME have a line too. */
+	static const char *const ranges[] = { "kfd-svm-ranges", "kfd-svm-restored", NULL };
 	const char *end = find(text, "kfd-end");
 
 	if (!end || strchr(end, '\n') != text + strlen(text) - 1 ||
@@ -104,7 +118,8 @@ int kfd_fdinfo_check(const char *text)
 	if (kfd_fdinfo_value(text, "kfd-bos") != sum(text, bos) ||
 	    kfd_fdinfo_value(text, "kfd-events") != sum(text, events) ||
 	    kfd_fdinfo_value(text, "kfd-queues") != kfd_fdinfo_lines(text, "kfd-queue") ||
-	    kfd_fdinfo_value(text, "kfd-gpus") != kfd_fdinfo_lines(text, "kfd-gpu"))
+	    kfd_fdinfo_value(text, "kfd-gpus") != kfd_fdinfo_lines(text, "kfd-gpu") ||
+	    sum(text, ranges) != kfd_fdinfo_lines(text, "kfd-svm-range"))
 		return -EPROTO;
 	return 0;
 }

@@ -16,6 +16,7 @@
 int kfd_fdinfo_read(pid_t pid, int fd, char *text, size_t size);
 uint64_t kfd_fdinfo_value(const char *text, const char *key);
 uint64_t kfd_fdinfo_word(const char *text, const char *key, const char *word);
+uint64_t kfd_fdinfo_word_of(const char *text, const char *key, uint64_t id, const char *word);
 int kfd_fdinfo_line(const char *text, const char *key, char *line, size_t size);
 unsigned int kfd_fdinfo_lines(const char *text, const char *key);
 int kfd_fdinfo_check(const char *text);
