@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 
 #include "lib/kfd_fault.h"
+#include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
 
@@ -54,6 +55,7 @@ struct racer {
  * @ev: an event that both use
  * @user: two pages of registered memory that is in use
  * @user_bo: its registration
+ * @svm: two pages that the GPU may reach, of the same attributes
  * @before: what every pair has to leave as it was
  * @end: when a pair's time is over
  * @barrier: they start together
@@ -65,6 +67,7 @@ struct race {
 	struct kfd_ioctl_create_event_args ev;
 	char *user;
 	struct kfd_bo user_bo;
+	char *svm;
 	struct kfd_state before;
 	uint64_t end;
 	pthread_barrier_t barrier;
@@ -221,6 +224,55 @@ static int fork_and_write(struct racer *t)
 	}
 	t->r->user[0] = 3;
 	return kfd_wait_child(child);
+}
+
+/* Memory with attributes that goes, and they with it, while the GPU has it. */
+static int svm(struct racer *t)
+{
+	const struct kfd_ioctl_svm_attribute clear[] = {
+		{ KFD_IOCTL_SVM_ATTR_NO_ACCESS, t->k.gpu[0].gpu_id },
+		{ KFD_IOCTL_SVM_ATTR_CLR_FLAGS, KFD_IOCTL_SVM_FLAG_COHERENT },
+	};
+	char *p = some_memory(&t->k, 4 * KFD_PAGE);
+	uint32_t value;
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	ret = kfd_svm_set1(&t->k, p, 4 * KFD_PAGE, KFD_IOCTL_SVM_ATTR_ACCESS,
+			   t->k.gpu[0].gpu_id);
+	if (!ret)
+		ret = kfd_svm_set(&t->k, p + KFD_PAGE, KFD_PAGE, clear, 2);
+	if (!ret)
+		ret = kfd_svm_access_of(&t->k, p, KFD_PAGE, 0) == KFD_IOCTL_SVM_ATTR_ACCESS ?
+		      0 : -EILSEQ;
+	munmap(p, 4 * KFD_PAGE);
+	if (ret)
+		return ret;
+	/* Nothing is left that the next round would find at the same place. */
+	ret = kfd_svm_get1(&t->k, p, KFD_PAGE, KFD_IOCTL_SVM_ATTR_GRANULARITY, &value);
+	return ret == -EFAULT ? 0 : ret ? ret : -EPROTO;
+}
+
+/* Attributes of memory that both use; the last word is the same of both. */
+static int svm_shared(struct racer *t)
+{
+	uint64_t size = 2 * KFD_PAGE;
+	char *p = t->r->svm;
+	uint32_t value;
+	int ret;
+
+	ret = kfd_svm_set1(&t->k, p, KFD_PAGE, KFD_IOCTL_SVM_ATTR_GRANULARITY, 3);
+	if (!ret)
+		ret = kfd_svm_get1(&t->k, p, size, KFD_IOCTL_SVM_ATTR_GRANULARITY, &value);
+	if (!ret && value != 3 && value != SVM_DEFAULT_GRANULARITY)
+		ret = -EILSEQ;
+	if (!ret && madvise(p, size, MADV_DONTNEED))
+		ret = -errno;
+	if (!ret)
+		ret = kfd_svm_set1(&t->k, p, size, KFD_IOCTL_SVM_ATTR_GRANULARITY,
+				   SVM_DEFAULT_GRANULARITY);
+	return ret;
 }
 
 /* A buffer of the render node that KFD imports. */
@@ -443,6 +495,8 @@ static const struct race_op ops[] = {
 	{ "mremap", remap },
 	{ "fork and write", fork_and_write },
 	{ "export and import", export_import },
+	{ "SVM of its own", svm },
+	{ "SVM of both", svm_shared },
 	{ "SDMA queue", sdma_queue },
 	{ "PM4 queue", pm4_queue },
 	{ "UPDATE_QUEUE", update },
@@ -495,6 +549,8 @@ static int race_start(struct race *r)
 	r->user = some_memory(&r->k, 2 * KFD_PAGE);
 	if (!ret)
 		ret = kfd_bo_userptr(&r->k, 0, r->user, 2 * KFD_PAGE, &r->user_bo);
+	if (!ret)
+		ret = kfd_svm_alloc(&r->k, 2 * KFD_PAGE, 0, &r->svm);
 	if (!ret)
 		ret = racer_start(r, 0);
 	if (!ret)
@@ -592,17 +648,17 @@ TEST_F_TIMEOUT(race, buffers_against_all, SECONDS)
 
 TEST_F_TIMEOUT(race, user_memory_against_all, SECONDS)
 {
-	EXPECT_EQ(0, race_range(&self->r, 6, 11));
+	EXPECT_EQ(0, race_range(&self->r, 6, 13));
 }
 
 TEST_F_TIMEOUT(race, queues_and_events_against_all, SECONDS)
 {
-	EXPECT_EQ(0, race_range(&self->r, 11, 17));
+	EXPECT_EQ(0, race_range(&self->r, 13, 19));
 }
 
 TEST_F_TIMEOUT(race, checkpoint_and_files_against_all, SECONDS)
 {
-	EXPECT_EQ(0, race_range(&self->r, 17, NUM_OPS));
+	EXPECT_EQ(0, race_range(&self->r, 19, NUM_OPS));
 }
 
 /* --- a tracer that dumps a running process ----------------------------------- */
