@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "lib/kfd_fdinfo.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 
@@ -589,6 +590,103 @@ TEST_F(gpu, discarded_again_and_again_while_the_gpu_writes)
 	EXPECT_LE(sum, 200);
 	ASSERT_OK(gpu_add(&self->q, word, 1));
 	EXPECT_EQ(sum + 1, *word);
+}
+
+/* --- whom an invalidation stops -------------------------------------------- */
+
+/* Evictions of this process on a GPU so far. */
+static uint64_t evictions(struct kfd *k, int gpu)
+{
+	static char text[64 << 10];
+
+	if (kfd_fdinfo_read(getpid(), k->fd, text, sizeof(text)))
+		return KFD_FDINFO_NONE;
+	return kfd_fdinfo_word_of(text, "kfd-gpu", k->gpu[gpu].gpu_id, "evictions");
+}
+
+static int protect_twice(char *p, uint64_t size)
+{
+	if (mprotect(p, size, PROT_READ) || mprotect(p, size, PROT_READ | PROT_WRITE))
+		return -errno;
+	return 0;
+}
+
+TEST_F(gpu, invalidation_stops_the_gpus_that_may_reach_it)
+{
+	struct kfd_queue other;
+	uint64_t mine, others;
+	uint32_t p[8];
+
+	REQUIRE_OURS();
+	REQUIRE_GPUS(&self->k, 2);
+	ASSERT_OK(kfd_queue_create(&self->k, 1, KFD_IOC_QUEUE_TYPE_SDMA, RING, &other));
+	ASSERT_OK(kfd_bo_map_gpu(&self->k, &self->safe, 1));
+	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	mine = evictions(&self->k, 0);
+	others = evictions(&self->k, 1);
+	ASSERT_NE(KFD_FDINFO_NONE, mine);
+	ASSERT_NE(KFD_FDINFO_NONE, others);
+	ASSERT_OK(protect_twice(self->p, self->size));
+	EXPECT_LT(mine, evictions(&self->k, 0));
+	EXPECT_EQ(others, evictions(&self->k, 1));
+	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_queue_run(&other, p, sdma_fence(p, self->safe.va, 3)));
+	EXPECT_EQ(others, evictions(&self->k, 1));
+	/* With access it is stopped as well. */
+	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_ACCESS,
+			       self->k.gpu[1].gpu_id));
+	others = evictions(&self->k, 1);
+	ASSERT_OK(protect_twice(self->p, self->size));
+	EXPECT_LT(others, evictions(&self->k, 1));
+}
+
+TEST_F(gpu, invalidation_without_access_stops_nobody)
+{
+	uint64_t before[2];
+	uint32_t p[8];
+	char *mem;
+	int i;
+
+	REQUIRE_OURS();
+	REQUIRE_GPUS(&self->k, 2);
+	ASSERT_OK(kfd_svm_alloc(&self->k, self->size, -1, &mem));
+	ASSERT_OK(kfd_svm_set1(&self->k, mem, self->size, KFD_IOCTL_SVM_ATTR_GRANULARITY, 3));
+	memset(mem, 1, self->size);
+	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	for (i = 0; i < 2; i++)
+		before[i] = evictions(&self->k, i);
+	ASSERT_NE(KFD_FDINFO_NONE, before[0]);
+	for (i = 0; i < 20; i++)
+		ASSERT_OK(protect_twice(mem, self->size));
+	ASSERT_OK(madvise(mem, self->size, MADV_DONTNEED));
+	ASSERT_OK(munmap(mem, self->size));
+	ASSERT_OK(kfd_queue_run(&self->q, p, sdma_fence(p, self->safe.va, 3)));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(before[i], evictions(&self->k, i));
+}
+
+TEST_F(gpu, storm_of_invalidations_costs_few_evictions)
+{
+	uint64_t before, begin, ms, count;
+	int i;
+
+	REQUIRE_OURS();
+	memset(self->p, 0, self->size);
+	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	before = evictions(&self->k, 0);
+	ASSERT_NE(KFD_FDINFO_NONE, before);
+	begin = kfd_now_ms();
+	for (i = 0; i < 1000; i++)
+		ASSERT_OK(mprotect(self->p, self->size,
+				   PROT_READ | (i % 2 ? PROT_WRITE : 0)));
+	ms = kfd_now_ms() - begin;
+	count = evictions(&self->k, 0) - before;
+	ksft_print_msg("1000 changes of protection in %llu ms: %llu evictions\n",
+		       (unsigned long long)ms, (unsigned long long)count);
+	EXPECT_GE(count, 1);
+	EXPECT_LE(count, 20 + ms / 50);
+	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	EXPECT_EQ(2, *(volatile uint64_t *)self->p);
 }
 
 /* --- queues that live in it ------------------------------------------------ */
