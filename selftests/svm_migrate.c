@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "lib/kfd_smi.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
@@ -114,6 +115,51 @@ TEST_F(mig, prefetched_and_read)
 		EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
 		EXPECT_EQ(0, in_vram(m));
 	}
+}
+
+/* The lines of one migration of all of it, start and end. */
+static int told(struct kfd_smi *s, struct mig *m, uint32_t from, uint32_t to, int trigger)
+{
+	static const unsigned int events[] = {
+		KFD_SMI_EVENT_MIGRATE_START, KFD_SMI_EVENT_MIGRATE_END,
+	};
+	struct kfd_smi_line line;
+	int ret, i;
+
+	for (i = 0; i < 2; i++) {
+		ret = kfd_smi_expect(s, events[i], getpid(), &line);
+		if (ret)
+			return ret;
+		if (line.page != (uintptr_t)m->p / KFD_PAGE || line.pages != PAGES ||
+		    line.from != from || line.to != to || line.trigger != trigger)
+			return -EILSEQ;
+	}
+	return 0;
+}
+
+TEST_F(mig, smi_events)
+{
+	struct mig *m = &self->m;
+	uint32_t gpu = m->k.gpu[0].gpu_id;
+	struct kfd_smi s;
+	unsigned int lines;
+
+	memset(m->p, 1, SIZE);
+	ASSERT_OK(kfd_smi_open(&m->k, 0, SMI_BIT(MIGRATE_START) | SMI_BIT(MIGRATE_END), &s));
+	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
+	if (m->can) {
+		EXPECT_OK(told(&s, m, 0, gpu, KFD_MIGRATE_TRIGGER_PREFETCH));
+		ASSERT_OK(prefetch(m, m->p, SIZE, -1));
+		EXPECT_OK(told(&s, m, gpu, 0, KFD_MIGRATE_TRIGGER_PREFETCH));
+		ASSERT_OK(prefetch(m, m->p, SIZE, 0));
+		EXPECT_OK(told(&s, m, 0, gpu, KFD_MIGRATE_TRIGGER_PREFETCH));
+		EXPECT_EQ(1, *(volatile char *)m->p);
+		EXPECT_OK(told(&s, m, gpu, 0, KFD_MIGRATE_TRIGGER_PAGEFAULT_CPU));
+	}
+	/* Nothing else, and nothing at all where nothing can move. */
+	ASSERT_OK(kfd_smi_drain(&s, &lines));
+	EXPECT_EQ(0, lines);
+	kfd_smi_close(&s);
 }
 
 TEST_F(mig, preferred_location_moves_nothing)
