@@ -13,6 +13,15 @@
 #define SEED	0xfa17
 #define LAST	(KFD_FAULT_SIZE - KFD_PAGE)	/* the page that packets write to */
 
+/* The first signal event makes the driver's event page, which stays. */
+static int make_event_page(struct kfd *k)
+{
+	struct kfd_ioctl_create_event_args ev;
+	int ret = kfd_event_create(k, KFD_IOC_EVENT_SIGNAL, true, &ev);
+
+	return ret ? ret : kfd_event_destroy(k, ev.event_id);
+}
+
 int kfd_fault_ctx_start(struct kfd_fault_ctx *f)
 {
 	int ret;
@@ -26,6 +35,8 @@ int kfd_fault_ctx_start(struct kfd_fault_ctx *f)
 		ret = kfd_bo_create(&f->k, 0, MEM_GTT, KFD_FAULT_SIZE, &f->gtt);
 	if (!ret)
 		ret = kfd_queue_create(&f->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, KFD_PAGE, &f->alive);
+	if (!ret)
+		ret = make_event_page(&f->k);
 	if (ret)
 		return ret;
 	kfd_fill_pattern(f->vram.cpu, KFD_FAULT_SIZE, SEED);
