@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Every allocation of every call on objects made to fail: buffers, mappings,
- * queues, events, files. See lib/kfd_fault.h.
+ * queues, events, ranges of shared virtual memory, files. See lib/kfd_fault.h.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
 
 #include "lib/kfd_fault_test.h"
+#include "lib/kfd_svm.h"
 
 #define RING	4096
 #define FREES	"nothing is refused that frees memory"
@@ -346,6 +347,250 @@ static const struct kfd_fault_op signal_ops[] = {
 	  .finish = event_page_end, .fallback = VMA },
 };
 
+/* --- shared virtual memory --------------------------------------------------- */
+
+#define SVM_SAVE	(8ULL << 20)
+#define HULL		"what no hole could be made for is found by its lack of a mapping"
+#define PLACES		"a page table has a second way, or a page fault is tried again"
+
+/* Four pages that are there, at an address that stays. */
+static int svm_map(void *data)
+{
+	struct kfd_fault_ctx *f = data;
+
+	if (mmap(f->user, KFD_FAULT_SIZE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -errno;
+	memset(f->user, 0x77, KFD_FAULT_SIZE);
+	return 0;
+}
+
+/* Their attributes go with them; who has none has no range. */
+static int svm_unmap(void *data)
+{
+	struct kfd_fault_ctx *f = data;
+	uint32_t value;
+	int ret;
+
+	if (munmap(f->user, KFD_FAULT_SIZE))
+		return -errno;
+	ret = kfd_svm_get1(&f->k, f->user, KFD_FAULT_SIZE, KFD_IOCTL_SVM_ATTR_GRANULARITY, &value);
+	return ret == -EFAULT ? 0 : ret ? ret : -EPROTO;
+}
+
+static int svm_gran(struct kfd_fault_ctx *f, unsigned int page, unsigned int pages, uint32_t value)
+{
+	return kfd_svm_set1(&f->k, f->user + page * KFD_PAGE, pages * KFD_PAGE,
+			    KFD_IOCTL_SVM_ATTR_GRANULARITY, value);
+}
+
+static int svm_gran_is(struct kfd_fault_ctx *f, unsigned int page, unsigned int pages,
+		       uint32_t value)
+{
+	uint32_t got;
+	int ret;
+
+	ret = kfd_svm_get1(&f->k, f->user + page * KFD_PAGE, pages * KFD_PAGE,
+			   KFD_IOCTL_SVM_ATTR_GRANULARITY, &got);
+	return ret ? ret : got == value ? 0 : -EILSEQ;
+}
+
+static int svm_access(void *data)
+{
+	struct kfd_fault_ctx *f = data;
+
+	return kfd_svm_set1(&f->k, f->user, KFD_FAULT_SIZE, KFD_IOCTL_SVM_ATTR_ACCESS,
+			    f->k.gpu[0].gpu_id);
+}
+
+/* The GPU adds to a word of each page. */
+static int svm_reaches(struct kfd_fault_ctx *f)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < KFD_FAULT_SIZE / KFD_PAGE && !ret; i++) {
+		volatile uint64_t *word = (uint64_t *)(f->user + i * KFD_PAGE);
+		uint64_t was = *word;
+		uint32_t p[8];
+
+		ret = kfd_queue_run(&f->alive, p, sdma_atomic_add64(p, (uintptr_t)word, 1));
+		if (!ret && *word != was + 1)
+			ret = -EIO;
+	}
+	return ret;
+}
+
+/* What failed can be asked for again, and is had then. */
+static int svm_access_end(void *data, int ret)
+{
+	ret = ret ? svm_access(data) : 0;
+	if (!ret)
+		ret = svm_reaches(data);
+	return ret ? ret : svm_unmap(data);
+}
+
+static int svm_whole_prepare(void *data)
+{
+	int ret = svm_map(data);
+
+	return ret ? ret : svm_access(data);
+}
+
+static int svm_split(void *data)
+{
+	return svm_gran(data, 1, 2, 3);
+}
+
+static int svm_split_end(void *data, int ret)
+{
+	ret = ret ? svm_split(data) : 0;
+	if (!ret)
+		ret = svm_gran_is(data, 0, 1, SVM_DEFAULT_GRANULARITY);
+	if (!ret)
+		ret = svm_gran_is(data, 1, 2, 3);
+	if (!ret)
+		ret = svm_gran_is(data, 3, 1, SVM_DEFAULT_GRANULARITY);
+	if (!ret)
+		ret = svm_reaches(data);
+	return ret ? ret : svm_unmap(data);
+}
+
+static int svm_join_prepare(void *data)
+{
+	int ret = svm_whole_prepare(data);
+
+	return ret ? ret : svm_split(data);
+}
+
+static int svm_join(void *data)
+{
+	return svm_gran(data, 1, 2, SVM_DEFAULT_GRANULARITY);
+}
+
+static int svm_join_end(void *data, int ret)
+{
+	ret = ret ? svm_join(data) : 0;
+	if (!ret)
+		ret = svm_gran_is(data, 0, 4, SVM_DEFAULT_GRANULARITY);
+	if (!ret)
+		ret = svm_reaches(data);
+	return ret ? ret : svm_unmap(data);
+}
+
+static int svm_get(void *data)
+{
+	return svm_gran_is(data, 1, 2, 3);
+}
+
+static int svm_get_end(void *data, int ret)
+{
+	return svm_unmap(data);
+}
+
+static int svm_hole_prepare(void *data)
+{
+	int ret = svm_map(data);
+
+	return ret ? ret : svm_gran(data, 0, 4, 2);
+}
+
+/*
+ * An munmap() and, while things still fail, a question that is the first to
+ * hear of it. What the question answers does not matter: the hole has to come.
+ */
+static int svm_hole(void *data)
+{
+	struct kfd_fault_ctx *f = data;
+	uint32_t value;
+
+	if (munmap(f->user + KFD_PAGE, 2 * KFD_PAGE))
+		return -errno;
+	kfd_svm_get1(&f->k, f->user, KFD_FAULT_SIZE, KFD_IOCTL_SVM_ATTR_GRANULARITY, &value);
+	return 0;
+}
+
+static int svm_hole_end(void *data, int ret)
+{
+	struct kfd_fault_ctx *f = data;
+	char *hole = f->user + KFD_PAGE;
+
+	if (ret)
+		ret = svm_hole(data);
+	if (!ret && svm_gran_is(data, 0, 4, 2) != -EFAULT)
+		ret = -EPROTO;
+	if (!ret && mmap(hole, 2 * KFD_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != hole)
+		ret = -errno;
+	if (!ret)
+		ret = svm_gran_is(data, 0, 1, 2);
+	if (!ret)
+		ret = svm_gran_is(data, 1, 2, SVM_DEFAULT_GRANULARITY);
+	if (!ret)
+		ret = svm_gran_is(data, 3, 1, 2);
+	return ret ? ret : svm_unmap(data);
+}
+
+/* A queue whose save area is in a range. */
+static int svm_queue_setup(void *data)
+{
+	struct kfd_fault_ctx *f = data;
+	char *save;
+	int ret = queue_buffers(data);
+
+	if (!ret)
+		ret = kfd_svm_alloc(&f->k, SVM_SAVE, 0, &save);
+	if (ret)
+		return ret;
+	f->q.args.ctx_save_restore_address = (uintptr_t)save;
+	return f->q.args.ctx_save_restore_size > SVM_SAVE ? -ENOSPC : 0;
+}
+
+static int svm_queue_teardown(void *data)
+{
+	void *save = (void *)(uintptr_t)CTX(data)->q.args.ctx_save_restore_address;
+
+	return munmap(save, SVM_SAVE) ? -errno : queue_buffers_free(data);
+}
+
+static int xnack_on(void *data)
+{
+	int ret = kfd_set_xnack(&CTX(data)->k, 1);
+
+	return ret == 1 ? 0 : ret < 0 ? ret : -EPROTO;
+}
+
+static int xnack_end(void *data, int ret)
+{
+	ret = ret ? xnack_on(data) : 0;
+	if (!ret)
+		ret = kfd_set_xnack(&CTX(data)->k, 0);
+	return ret ? ret : svm_unmap(data);
+}
+
+static const struct kfd_fault_op svm_ops[] = {
+	{ .name = "SET_ATTR", .prepare = svm_map, .op = svm_access, .finish = svm_access_end,
+	  .fallback = PLACES, .whole = true },
+	{ .name = "SET_ATTR that splits", .prepare = svm_whole_prepare, .op = svm_split,
+	  .finish = svm_split_end, .fallback = PLACES, .whole = true },
+	{ .name = "SET_ATTR that joins", .prepare = svm_join_prepare, .op = svm_join,
+	  .finish = svm_join_end, .fallback = PLACES, .whole = true },
+	{ .name = "GET_ATTR", .prepare = svm_join_prepare, .op = svm_get,
+	  .finish = svm_get_end },
+	{ .name = "munmap of the middle", .prepare = svm_hole_prepare, .op = svm_hole,
+	  .finish = svm_hole_end, .fallback = HULL },
+};
+
+static const struct kfd_fault_op svm_queue_ops[] = {
+	{ .name = "create queue", .setup = svm_queue_setup, .op = queue_create,
+	  .finish = queue_create_end, .teardown = svm_queue_teardown, .fallback = XARRAY },
+};
+
+static const struct kfd_fault_op xnack_op = {
+	.name = "SET_XNACK_MODE", .prepare = svm_whole_prepare, .op = xnack_on,
+	.finish = xnack_end, .whole = true,
+};
+
 /* --- the process ------------------------------------------------------------- */
 
 static int ask_apertures(void *data)
@@ -450,6 +695,19 @@ TEST_F_TIMEOUT(fault, events, FAULT_SECONDS)
 	FAULT_RUN_ALL_ON("exception event", KFD_IOC_EVENT_HW_EXCEPTION, event_ops);
 	FAULT_RUN_ALL_ON("memory event", KFD_IOC_EVENT_MEMORY, event_ops);
 	FAULT_RUN_ALL_ON("signal event", KFD_IOC_EVENT_SIGNAL, signal_ops);
+}
+
+TEST_F_TIMEOUT(fault, shared_virtual_memory, FAULT_SECONDS)
+{
+	FAULT_RUN_ALL_ON("SVM", 0, svm_ops);
+	FAULT_RUN_ALL_ON("SVM", KFD_IOC_QUEUE_TYPE_COMPUTE, svm_queue_ops);
+}
+
+/* The mode is that of a process without queues. */
+TEST_F_TIMEOUT(fault, retry_mode, FAULT_SECONDS)
+{
+	ASSERT_OK(kfd_queue_destroy(&self->f.k, &self->f.alive));
+	EXPECT_OK(fault_run(&self->f.k, &xnack_op, &self->f, NULL));
 }
 
 TEST_F_TIMEOUT(fault, files, FAULT_SECONDS)

@@ -344,7 +344,8 @@ int kfd_svm_ioctl_check(const void *data, unsigned int size)
  * all; -EFAULT: a part is not mapped, is a device's, or (with the attributes
  * set) has a page that can't be had; -EADDRINUSE: a buffer is mapped on a GPU
  * there; -EBUSY: a queue would lose memory that it lives in, or RESUME is to
- * come; -ENOSPC: too many ranges; -ENOMEM; -EBADF: the process is gone; -EINTR.
+ * come; -ENOSPC: too many ranges; -ENOMEM: nothing has changed, or all
+ * attributes are set and pages are to come; -EBADF: the process is gone; -EINTR.
  */
 int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data)
 {

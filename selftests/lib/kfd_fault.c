@@ -94,27 +94,44 @@ int kfd_fault_disarm(unsigned int *left)
 	return got == -EFAULT ? kfd_fault_arm(0) : got;
 }
 
-/* Without the numbers that only ever grow, and without why the last op failed. */
-static int read_fdinfo(struct kfd *k, char *text, size_t size)
+/* Of every line that has @word, leave what is before it. */
+static int cut_lines(char *text, const char *word)
 {
-	char path[64], *line, *end;
-	int ret;
+	char *line, *end;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", k->fd);
-	ret = kfd_read_text(path, text, size);
-	if (ret)
-		return ret;
-	while ((line = strstr(text, " evictions "))) {
+	while ((line = strstr(text, word))) {
 		end = strchr(line, '\n');
 		if (!end)
 			return -EINVAL;
 		memmove(line, end, strlen(end) + 1);
 	}
-	line = strstr(text, "kfd-refused:");
-	end = line ? strchr(line, '\n') : NULL;
+	return 0;
+}
+
+static void drop_line(char *text, const char *key)
+{
+	char *line = strstr(text, key);
+	char *end = line ? strchr(line, '\n') : NULL;
+
 	if (end)
 		memmove(line, end + 1, strlen(end + 1) + 1);
-	return 0;
+}
+
+/* Without the numbers that only ever grow, and without why the last op failed. */
+static int read_fdinfo(struct kfd *k, char *text, size_t size)
+{
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", k->fd);
+	ret = kfd_read_text(path, text, size);
+	if (!ret)
+		ret = cut_lines(text, " evictions ");
+	/* of kfd-svm-ranges: served and taken away so far */
+	if (!ret)
+		ret = cut_lines(text, " faults ");
+	drop_line(text, "kfd-refused:");
+	return ret;
 }
 
 static int count_maps(void)
@@ -170,11 +187,30 @@ static void say_difference(const struct kfd_state *before, const struct kfd_stat
 	       now->maps);
 }
 
-/*
- * Whether all is as it was. Memory may come back a moment after it was freed,
- * and a file a moment after it was closed.
- */
-int kfd_state_same(struct kfd *k, const struct kfd_state *before, const char **what)
+/* What differs, or NULL. */
+static const char *difference(const struct kfd_state *a, const struct kfd_state *b)
+{
+	if (strcmp(a->text, b->text))
+		return "counts or flags";
+	if (a->fds != b->fds)
+		return "open files";
+	if (a->maps != b->maps)
+		return "mappings";
+	if (memcmp(a->available, b->available, sizeof(a->available)))
+		return "available memory";
+	return NULL;
+}
+
+/* What of it is the same however many ranges RESUME has come to. */
+static void forget_progress(struct kfd_state *state)
+{
+	drop_line(state->text, "kfd-svm-ranges:");
+	drop_line(state->text, "kfd-svm-restored:");
+}
+
+/* As kfd_state_same(), but @done (unless it is NULL) is as good as @before. */
+static int state_is(struct kfd *k, const struct kfd_state *before, const struct kfd_state *done,
+		    bool partly, const char **what)
 {
 	uint64_t end = kfd_now_ms() + SETTLE_MS;
 	struct kfd_state now;
@@ -184,16 +220,10 @@ int kfd_state_same(struct kfd *k, const struct kfd_state *before, const char **w
 		ret = kfd_state_read(k, &now);
 		if (ret)
 			return ret;
-		*what = NULL;
-		if (strcmp(now.text, before->text))
-			*what = "counts or flags";
-		else if (now.fds != before->fds)
-			*what = "open files";
-		else if (now.maps != before->maps)
-			*what = "mappings";
-		else if (memcmp(now.available, before->available, sizeof(now.available)))
-			*what = "available memory";
-		if (!*what)
+		if (partly)
+			forget_progress(&now);
+		*what = difference(&now, before);
+		if (!*what || (done && !difference(&now, done)))
 			return 0;
 		if (kfd_now_ms() > end)
 			break;
@@ -201,6 +231,15 @@ int kfd_state_same(struct kfd *k, const struct kfd_state *before, const char **w
 	}
 	say_difference(before, &now);
 	return -EILSEQ;
+}
+
+/*
+ * Whether all is as it was. Memory may come back a moment after it was freed,
+ * and a file a moment after it was closed.
+ */
+int kfd_state_same(struct kfd *k, const struct kfd_state *before, const char **what)
+{
+	return state_is(k, before, NULL, false, what);
 }
 
 static bool errno_allowed(const struct kfd_fault_op *op, int ret)
@@ -228,9 +267,12 @@ static bool kmemleak_on(void)
 	       strstr(text, "kmemleak=on");
 }
 
-/* One try: 0: it succeeded with nothing failed; 1: go on; or an error. */
+/*
+ * One try: 0: it succeeded with nothing failed; 1: go on; or an error. @done is
+ * what the try of number 0 has led to.
+ */
 static int one_try(struct kfd *k, const struct kfd_fault_op *op, void *data,
-		   int (*alive)(void *data), struct kfd_fault_tally *t)
+		   int (*alive)(void *data), struct kfd_fault_tally *t, struct kfd_state *done)
 {
 	struct kfd_state before, prepared;
 	unsigned int left = 0;
@@ -245,6 +287,8 @@ static int one_try(struct kfd *k, const struct kfd_fault_op *op, void *data,
 		return problem(t, "prepare", ret);
 	if (kfd_state_read(k, &prepared))
 		return problem(t, "state after prepare", 0);
+	if (op->partly)
+		forget_progress(&prepared);
 	err = kfd_fault_arm(t->n);
 	if (err)
 		return problem(t, "arm", err);
@@ -258,8 +302,10 @@ static int one_try(struct kfd *k, const struct kfd_fault_op *op, void *data,
 	if (ret && !errno_allowed(op, ret))
 		return problem(t, "errno", ret);
 	late = op->late && ret == -EFAULT;
-	if (ret && !late && kfd_state_same(k, &prepared, &what))
+	if (ret && !late && state_is(k, &prepared, op->whole ? done : NULL, op->partly, &what))
 		return problem(t, what, ret);
+	if (op->whole && !t->n && kfd_state_read(k, done))
+		return problem(t, "state when done", 0);
 	if (!ret && failed && !op->fallback && !kmemleak_on())
 		return problem(t, "succeeded although an allocation failed", 0);
 	t->failed += !!ret;
@@ -284,16 +330,18 @@ static int one_try(struct kfd *k, const struct kfd_fault_op *op, void *data,
 int kfd_fault_loop(struct kfd *k, const struct kfd_fault_op *op, void *data,
 		   int (*alive)(void *data), struct kfd_fault_tally *tally)
 {
-	unsigned int survived = tally->survived;
+	unsigned int survived = tally->survived, failed = tally->failed;
 	uint64_t next_va = k->next_va;
+	struct kfd_state done;
 	int ret;
 
 	for (; tally->n < MAX_TRIES; tally->n++) {
 		k->next_va = next_va;
-		ret = one_try(k, op, data, alive, tally);
+		ret = one_try(k, op, data, alive, tally, &done);
 		if (ret <= 0)
 			return ret;
-		if (op->once && tally->survived != survived) {
+		if (op->once && (tally->survived != survived ||
+				 (op->partly && tally->failed != failed))) {
 			tally->n++;
 			return -EAGAIN;
 		}

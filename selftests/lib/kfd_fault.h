@@ -41,6 +41,9 @@ struct kfd_state {
  * @none: it has nothing that could fail
  * @late: EFAULT may come after it was done: the DRM core answers so when it
  *	cannot copy the result out, and MAP and UNMAP say how far they came
+ * @whole: a failure may come after it was done: then all of it was
+ * @partly: it goes range by range: a failure leaves those it has come to; only
+ *	with @once, and another process goes on with the next allocation
  *
  * Each returns 0 or a negative errno, and any but @op and @name may be NULL.
  */
@@ -57,6 +60,8 @@ struct kfd_fault_op {
 	bool once;
 	bool none;
 	bool late;
+	bool whole;
+	bool partly;
 };
 
 /**
