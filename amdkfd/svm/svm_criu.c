@@ -214,17 +214,47 @@ static void svm_restore_attrs(struct kfd_svm_attrs *attrs, void *arg)
 	*attrs = *(const struct kfd_svm_attrs *)arg;
 }
 
-static int svm_resume_range(struct kfd_svm *svm, struct kfd_svm_range *r)
+static void svm_tell_missing(const struct kfd_svm_range *r, int err)
 {
-	int ret;
-
-	ret = kfd_svm_change(svm, r->start, r->last, svm_restore_attrs,
-			     &r->attrs);
-	if (!ret)
-		ret = kfd_svm_validate(svm, r->start, r->last);
-	if (ret && ret != -EINTR)
+	if (err != -EINTR)
 		pr_err_ratelimited("amdkfd: pasid %u: shared virtual memory %#llx-%#llx can't be had: %d\n",
-				   svm->process->pasid, r->start, r->last, ret);
+				   r->svm->process->pasid, r->start, r->last,
+				   err);
+}
+
+/* What was noted down becomes ranges; each is one or the other. */
+static int svm_make_restored(struct kfd_svm *svm)
+{
+	struct kfd_svm_range *r, *next;
+	int ret = 0;
+
+	list_for_each_entry_safe(r, next, &svm->restored, link) {
+		ret = kfd_svm_change(svm, r->start, r->last, svm_restore_attrs,
+				     &r->attrs);
+		if (ret) {
+			svm_tell_missing(r, ret);
+			if (KFD_BROKEN(resume_svm_twice))
+				kfree(r);
+			break;
+		}
+		list_del(&r->link);
+		svm->num_restored--;
+		kfree(r);
+	}
+	return ret;
+}
+
+static int svm_validate_all(struct kfd_svm *svm)
+{
+	struct kfd_svm_range *r;
+	int ret = 0;
+
+	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
+	     r = kfd_svm_next(r, 0, U64_MAX)) {
+		ret = kfd_svm_validate(svm, r->start, r->last);
+		if (ret)
+			svm_tell_missing(r, ret);
+	}
 	return ret;
 }
 
@@ -233,8 +263,8 @@ static int svm_resume_range(struct kfd_svm *svm, struct kfd_svm_range *r)
  * @p: the process, not necessarily current's; its address space stands again
  *	and has a user
  *
- * After an error the ranges before the one that failed are there; calling it
- * again goes on with that one.
+ * After an error some ranges may be there, some with their pages; calling it
+ * again goes on with the others.
  *
  * Context: process->lock held; sleeps; takes the process's mmap_lock.
  * Return: 0, or the error of the first range that fails, which is named in the
@@ -243,21 +273,13 @@ static int svm_resume_range(struct kfd_svm *svm, struct kfd_svm_range *r)
 int kfd_svm_resume(struct kfd_process *p)
 {
 	struct kfd_svm *svm = kfd_svm(p);
-	struct kfd_svm_range *r, *next;
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&p->lock);
 	mutex_lock(&svm->lock);
-	list_for_each_entry_safe(r, next, &svm->restored, link) {
-		ret = svm_resume_range(svm, r);
-		if (ret && KFD_BROKEN(resume_svm_twice))
-			kfree(r);
-		if (ret)
-			break;
-		list_del(&r->link);
-		svm->num_restored--;
-		kfree(r);
-	}
+	ret = svm_make_restored(svm);
+	if (!ret)
+		ret = svm_validate_all(svm);
 	mutex_unlock(&svm->lock);
 	return ret;
 }
