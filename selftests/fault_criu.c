@@ -13,9 +13,12 @@
 #include <sys/mman.h>
 
 #include "lib/kfd_fault_test.h"
+#include "lib/kfd_svm.h"
 #include "lib/kfd_workload.h"
 
 #define FLAGS		WORKLOAD_SMALL
+#define RANGES		4
+#define RANGES_SIZE	(2 * RANGES * KFD_PAGE)
 #define FALLBACK	"kvmalloc() has a second way, and so has " XARRAY
 
 /**
@@ -29,6 +32,8 @@
  * @bos: the buckets as they were before a RESTORE wrote into them
  * @page: the event page
  * @fresh: a buffer that has not been exported yet: a DMA-BUF is kept
+ * @ranges: memory of the process that is dumped: RANGES ranges of a page, each
+ *	before a page that has none
  *
  * In memory that all children share.
  */
@@ -42,6 +47,7 @@ struct fault_once {
 	struct kfd_criu_bo_bucket *bos;
 	struct kfd_bo page;
 	struct kfd_bo fresh;
+	char *ranges;
 };
 
 FIXTURE(fault_criu) { struct fault_once *once; };
@@ -63,6 +69,57 @@ FIXTURE_TEARDOWN(fault_criu)
 }
 
 #define ONCE(data)	((struct fault_once *)(data))
+
+/* --- ranges of shared virtual memory ----------------------------------------- */
+
+/* Each a little different; the GPU can reach those of even number. */
+static int ranges_make(struct fault_once *o)
+{
+	struct kfd *k = &o->w->k;
+	struct kfd_ioctl_svm_attribute attrs[] = {
+		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, 0 },
+		{ KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[0].gpu_id },
+	};
+	unsigned int i;
+	int ret;
+
+	ret = kfd_svm_alloc(k, RANGES_SIZE, -1, &o->ranges);
+	for (i = 0; i < RANGES && !ret; i++) {
+		attrs[0].value = i;
+		ret = kfd_svm_set(k, o->ranges + 2 * i * KFD_PAGE, KFD_PAGE, attrs, 2 - i % 2);
+	}
+	return ret;
+}
+
+/* Memory at their place, as criu would have brought it back. */
+static int ranges_map(struct fault_once *o)
+{
+	return mmap(o->ranges, RANGES_SIZE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == o->ranges ?
+	       0 : -errno;
+}
+
+static int ranges_check(struct fault_once *o, struct kfd *k)
+{
+	const uint32_t kinds[] = { KFD_IOCTL_SVM_ATTR_ACCESS, KFD_IOCTL_SVM_ATTR_NO_ACCESS };
+	uint32_t value;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < 2 * RANGES && !ret; i++) {
+		char *p = o->ranges + i * KFD_PAGE;
+		uint32_t gran = i % 2 ? SVM_DEFAULT_GRANULARITY : i / 2;
+
+		ret = kfd_svm_get1(k, p, KFD_PAGE, KFD_IOCTL_SVM_ATTR_GRANULARITY, &value);
+		if (!ret && value != gran)
+			ret = -EILSEQ;
+		if (!ret && kfd_svm_access_of(k, p, KFD_PAGE, 0) != kinds[i % 4 != 0])
+			ret = -EACCES;
+	}
+	if (ret)
+		printf("# page %u of the ranges: %d\n", i - 1, ret);
+	return ret;
+}
 
 /* --- PROCESS_INFO, CHECKPOINT, UNPAUSE of a busy process --------------------- */
 
@@ -131,9 +188,11 @@ TEST_F_TIMEOUT(fault_criu, dump, FAULT_SECONDS)
 	unsigned int i;
 
 	ASSERT_OK(kfd_workload_start(o->w, FLAGS));
+	ASSERT_OK(ranges_make(o));
 	for (i = 0; i < sizeof(dump_ops) / sizeof(dump_ops[0]); i++)
 		EXPECT_OK(fault_run(&o->w->k, &dump_ops[i], o, NULL))
 			TH_LOG("in %s", dump_ops[i].name);
+	EXPECT_OK(ranges_check(o, &o->w->k));
 	EXPECT_OK(kfd_workload_finish(o->w)) TH_LOG("%s", o->w->step);
 }
 
@@ -174,6 +233,8 @@ static int dump_child(void *data)
 	int ret;
 
 	ret = kfd_workload_start(o->w, FLAGS);
+	if (!ret)
+		ret = ranges_make(o);
 	if (!ret)
 		ret = kfd_workload_save(o->w, &s);
 	return ret ? ret : kfd_snapshot_write(&s, o->image);
@@ -219,11 +280,14 @@ static int restore(void *data)
 }
 
 /* The process that came of it goes on to its end; a copy: others follow. */
-static int go_on(struct kfd_workload *w)
+static int go_on(struct fault_once *o, struct kfd_workload *w)
 {
 	struct kfd_workload copy = *w;
-	int ret = kfd_workload_finish(&copy);
+	int ret = ranges_check(o, &copy.k);
 
+	if (ret)
+		return ret;
+	ret = kfd_workload_finish(&copy);
 	if (ret)
 		printf("# the restored process fails in: %s\n", copy.step);
 	return ret;
@@ -240,8 +304,10 @@ static int restore_end(void *data, int ret)
 	if (!ret)
 		ret = kfd_workload_adopt(&w, &o->k);
 	if (!ret)
+		ret = ranges_map(o);
+	if (!ret)
 		ret = kfd_criu_resume(w.k.fd, getpid());
-	return ret ? ret : go_on(&w);
+	return ret ? ret : go_on(o, &w);
 }
 
 static int resume_setup(void *data)
@@ -259,6 +325,8 @@ static int resume_setup(void *data)
 		ret = kfd_snapshot_after_restore(&o->k, &o->s);
 	if (!ret)
 		ret = kfd_workload_adopt(&w, &o->k);
+	if (!ret)
+		ret = ranges_map(o);
 	o->k = w.k;
 	return ret;
 }
@@ -268,15 +336,15 @@ static int resume(void *data)
 	return kfd_criu_resume(ONCE(data)->k.fd, getpid());
 }
 
+/* One that failed half-way goes on where it was when it is asked again. */
 static int resume_end(void *data, int ret)
 {
 	struct fault_once *o = data;
 	struct kfd_workload w = *o->w;
 
-	if (ret)
-		return 0;
+	ret = ret ? resume(data) : 0;
 	w.k = o->k;
-	return go_on(&w);
+	return ret ? ret : go_on(o, &w);
 }
 
 static int open_kfd(void *data)
@@ -385,7 +453,7 @@ static const struct kfd_fault_op restore_op = {
 
 static const struct kfd_fault_op resume_op = {
 	.name = "RESUME", .setup = resume_setup, .op = resume, .finish = resume_end,
-	.once = true, .fallback = FALLBACK,
+	.once = true, .partly = true, .fallback = FALLBACK,
 };
 
 TEST_F_TIMEOUT(fault_criu, open_the_driver, FAULT_SECONDS)
