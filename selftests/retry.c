@@ -103,12 +103,7 @@ static int queue_in(struct kfd *k, uint32_t type, char *mem, struct kfd_queue *q
 	q->args.ring_base_address = q->ring.va;
 	q->args.write_pointer_address += q->ptrs.va - old;
 	q->args.read_pointer_address += q->ptrs.va - old;
-	ret = kfd_call(k->fd, AMDKFD_IOC_CREATE_QUEUE, &q->args);
-	if (ret)
-		return ret;
-	q->id = q->args.queue_id;
-	q->doorbell_offset = q->args.doorbell_offset;
-	return kfd_queue_map_doorbell(k, q);
+	return kfd_queue_make(k, q);
 }
 
 static void *disturb(void *arg)

@@ -163,7 +163,6 @@ TEST_F(xnack, every_page_of_a_large_copy)
 
 TEST_F(xnack, ring_and_pointers_are_memory_too)
 {
-	struct kfd_ioctl_create_queue_args *args;
 	struct kfd_queue q;
 	uint32_t p[8];
 	int i;
@@ -171,16 +170,12 @@ TEST_F(xnack, ring_and_pointers_are_memory_too)
 	REQUIRE_XNACK();
 	/* A queue whose ring loses its pages while it runs. */
 	ASSERT_OK(kfd_queue_buffers(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &q));
-	args = &q.args;
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_ACCESS,
 			       self->gpu));
-	args->ring_base_address = (uintptr_t)self->p;
+	q.args.ring_base_address = (uintptr_t)self->p;
 	q.ring.cpu = self->p;
 	ASSERT_GE(self->size, RING);
-	ASSERT_OK(kfd_call(self->k.fd, AMDKFD_IOC_CREATE_QUEUE, args));
-	q.id = args->queue_id;
-	q.doorbell_offset = args->doorbell_offset;
-	ASSERT_OK(kfd_queue_map_doorbell(&self->k, &q));
+	ASSERT_OK(kfd_queue_make(&self->k, &q));
 	for (i = 0; i < 50; i++) {
 		ASSERT_OK(kfd_queue_run(&q, p, sdma_fence(p, self->safe.va, i)));
 		ASSERT_EQ(i, *(volatile uint32_t *)self->safe.cpu);

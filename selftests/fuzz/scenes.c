@@ -183,12 +183,7 @@ static int queue_call(struct kfd *k, int gpu, uint32_t type, uint32_t flags, str
 			return ret;
 		q->args.ctx_save_restore_address = (uintptr_t)save;
 	}
-	ret = kfd_call(k->fd, AMDKFD_IOC_CREATE_QUEUE, &q->args);
-	if (ret)
-		return ret;
-	q->id = q->args.queue_id;
-	q->doorbell_offset = q->args.doorbell_offset;
-	return kfd_queue_map_doorbell(k, q);
+	return kfd_queue_make(k, q);
 }
 
 /* Packets that wait for the gate, then count; or none that anybody knows. */

@@ -183,6 +183,7 @@ int kfd_available_settled(struct kfd *k, int gpu, uint64_t *bytes);
 /* Queues */
 int kfd_queue_buffers(struct kfd *k, int gpu, uint32_t type, uint32_t ring_bytes,
 		      struct kfd_queue *q);
+int kfd_queue_make(struct kfd *k, struct kfd_queue *q);
 int kfd_queue_create(struct kfd *k, int gpu, uint32_t type, uint32_t ring_bytes,
 		     struct kfd_queue *q);
 int kfd_queue_destroy(struct kfd *k, struct kfd_queue *q);

@@ -93,6 +93,18 @@ int kfd_queue_map_doorbell(struct kfd *k, struct kfd_queue *q)
 	return 0;
 }
 
+/* CREATE_QUEUE of what kfd_queue_buffers() has filled in, perhaps changed since. */
+int kfd_queue_make(struct kfd *k, struct kfd_queue *q)
+{
+	int ret = kfd_call(k->fd, AMDKFD_IOC_CREATE_QUEUE, &q->args);
+
+	if (ret)
+		return ret;
+	q->id = q->args.queue_id;
+	q->doorbell_offset = q->args.doorbell_offset;
+	return kfd_queue_map_doorbell(k, q);
+}
+
 int kfd_queue_create(struct kfd *k, int gpu, uint32_t type, uint32_t ring_bytes,
 		     struct kfd_queue *q)
 {
@@ -101,12 +113,7 @@ int kfd_queue_create(struct kfd *k, int gpu, uint32_t type, uint32_t ring_bytes,
 	ret = kfd_queue_buffers(k, gpu, type, ring_bytes, q);
 	if (ret)
 		return ret;
-	ret = kfd_call(k->fd, AMDKFD_IOC_CREATE_QUEUE, &q->args);
-	if (ret)
-		return ret;
-	q->id = q->args.queue_id;
-	q->doorbell_offset = q->args.doorbell_offset;
-	return kfd_queue_map_doorbell(k, q);
+	return kfd_queue_make(k, q);
 }
 
 int kfd_queue_destroy(struct kfd *k, struct kfd_queue *q)

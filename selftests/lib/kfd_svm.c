@@ -117,10 +117,5 @@ int kfd_svm_queue(struct kfd *k, int gpu, char *mem, uint64_t size, struct kfd_q
 	if (q->args.ctx_save_restore_size > size)
 		return -ENOSPC;
 	q->args.ctx_save_restore_address = (uintptr_t)mem;
-	ret = kfd_call(k->fd, AMDKFD_IOC_CREATE_QUEUE, &q->args);
-	if (ret)
-		return ret;
-	q->id = q->args.queue_id;
-	q->doorbell_offset = q->args.doorbell_offset;
-	return kfd_queue_map_doorbell(k, q);
+	return kfd_queue_make(k, q);
 }
