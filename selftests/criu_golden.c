@@ -13,11 +13,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
 
 #define GOLDEN_MAGIC	0x6e65646c6f67666bULL
-#define GOLDEN_VERSION	1
+#define GOLDEN_VERSION	2
 #define SEED		0x901d
 
 /* Words in the page at words_va, by index of 8 bytes. */
@@ -42,6 +43,8 @@ enum { GATE, COUNT, PM4_BEFORE, PM4_AFTER, DONE };
  * @event_clear: signal event that is not set, auto reset
  * @event_memory: memory exception event
  * @reserved: zero
+ * @svm_va: from version 2 on: a page of shared virtual memory, full of 0x11,
+ *	of granularity GRANULARITY
  */
 struct golden_facts {
 	uint64_t magic;
@@ -61,7 +64,11 @@ struct golden_facts {
 	uint32_t event_clear;
 	uint32_t event_memory;
 	uint32_t reserved;
+	uint64_t svm_va;
 };
+
+#define FACTS_SIZE_1	offsetof(struct golden_facts, svm_va)
+#define GRANULARITY	3
 
 #define WORD(f, n)	(((volatile uint64_t *)(uintptr_t)(f)->words_va)[n])
 #define WORD_VA(f, n)	((f)->words_va + (n) * 8ULL)
@@ -92,6 +99,19 @@ static int golden_queue(struct kfd *k, uint32_t type, const struct kfd_bo *doorb
 	return ret;
 }
 
+static int golden_svm(struct kfd *k, struct golden_facts *f)
+{
+	const struct kfd_ioctl_svm_attribute attrs[] = {
+		{ KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[0].gpu_id },
+		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, GRANULARITY },
+	};
+	int ret;
+
+	f->svm_va = kfd_reserve_va(k, KFD_PAGE);
+	ret = map_user(f->svm_va);
+	return ret ? ret : kfd_svm_set(k, (void *)(uintptr_t)f->svm_va, KFD_PAGE, attrs, 2);
+}
+
 static int golden_memory(struct kfd *k, struct golden_facts *f, struct kfd_bo *doorbells)
 {
 	struct kfd_bo vram, words, user;
@@ -109,6 +129,8 @@ static int golden_memory(struct kfd *k, struct golden_facts *f, struct kfd_bo *d
 	if (!ret)
 		ret = kfd_bo_userptr(k, 0, (void *)(uintptr_t)f->user_va, KFD_PAGE, &user);
 	kfd_fill_pattern(vram.cpu, KFD_PAGE, SEED);
+	if (!ret)
+		ret = golden_svm(k, f);
 	f->vram_va = vram.va;
 	f->vram_handle = vram.handle;
 	f->words_va = words.va;
@@ -159,6 +181,7 @@ static int golden_queues(struct kfd *k, struct golden_facts *f, const struct kfd
 		kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, WORD_VA(f, COUNT), 1));
 	}
 	kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, f->user_va, 5));
+	kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, f->svm_va, 6));
 	kfd_queue_emit(&sdma, p, sdma_fence(p, WORD_VA(f, DONE), 0xd0e));
 	kfd_queue_submit(&sdma);
 	kfd_queue_emit(&pm4, p, pm4_write_data(p, WORD_VA(f, PM4_BEFORE), 1));
@@ -260,6 +283,31 @@ static int check_objects(struct kfd *k, const struct golden_facts *f)
 	return 0;
 }
 
+static int read_facts(int fd, struct golden_facts *f)
+{
+	size_t more = sizeof(*f) - FACTS_SIZE_1;
+
+	memset(f, 0, sizeof(*f));
+	STEP_TRUE("facts", read(fd, f, FACTS_SIZE_1) == (ssize_t)FACTS_SIZE_1);
+	STEP_TRUE("magic", f->magic == GOLDEN_MAGIC);
+	STEP_TRUE("version", f->version && f->version <= GOLDEN_VERSION);
+	if (f->version >= 2)
+		STEP_TRUE("more facts", read(fd, &f->svm_va, more) == (ssize_t)more);
+	return 0;
+}
+
+static int check_svm(struct kfd *k, const struct golden_facts *f)
+{
+	void *p = (void *)(uintptr_t)f->svm_va;
+	uint32_t granularity;
+
+	STEP("granularity", kfd_svm_get1(k, p, KFD_PAGE, KFD_IOCTL_SVM_ATTR_GRANULARITY,
+					 &granularity));
+	STEP_TRUE("granularity's value", granularity == GRANULARITY);
+	STEP_TRUE("shared memory's value", *(volatile uint64_t *)p == 0x1111111111111117);
+	return 0;
+}
+
 static int restore_golden(void *arg)
 {
 	struct golden_facts f;
@@ -267,11 +315,12 @@ static int restore_golden(void *arg)
 	int fd = *(int *)arg;
 	struct kfd k;
 
-	STEP_TRUE("facts", read(fd, &f, sizeof(f)) == sizeof(f));
-	STEP_TRUE("magic", f.magic == GOLDEN_MAGIC && f.version == GOLDEN_VERSION);
+	STEP("facts", read_facts(fd, &f));
 	STEP("read", kfd_snapshot_read(&s, fd));
 	STEP("restore", kfd_snapshot_restore(&k, &s));
 	STEP("user memory", map_user(f.user_va));
+	if (f.svm_va)
+		STEP("shared memory", map_user(f.svm_va));
 	STEP_TRUE("VRAM", kfd_check_pattern((void *)(uintptr_t)f.vram_va, KFD_PAGE, SEED));
 	STEP_TRUE("count before", WORD(&f, COUNT) == 4 && !WORD(&f, DONE));
 	STEP("resume", kfd_criu_resume(k.fd, getpid()));
@@ -281,6 +330,8 @@ static int restore_golden(void *arg)
 	STEP_TRUE("count after", WORD(&f, COUNT) == 8);
 	STEP_TRUE("user memory's value",
 		  *(volatile uint64_t *)(uintptr_t)f.user_va == 0x1111111111111116);
+	if (f.svm_va)
+		STEP("shared memory", check_svm(&k, &f));
 	return check_objects(&k, &f);
 }
 
