@@ -425,16 +425,23 @@ struct kfd_bo *kfd_bo_lookup(struct kfd_process *p, u64 handle)
 }
 
 /**
- * kfd_memory_free_all() - free all buffers of a process, whoever needs them
+ * kfd_memory_walk() - call a function for every buffer of a process
  * @p: the process
+ * @fn: the function; it may destroy its buffer, and no other; an error ends the
+ *	walk
+ * @arg: its second argument
  *
- * Context: process->lock held; sleeps. Cannot fail.
+ * Context: process->lock held; sleeps.
+ *
+ * Return: 0, or what @fn returned last.
  */
-void kfd_memory_free_all(struct kfd_process *p)
+int kfd_memory_walk(struct kfd_process *p,
+		    int (*fn)(struct kfd_bo *bo, void *arg), void *arg)
 {
 	struct xarray *bos;
 	unsigned long number;
 	struct kfd_bo *bo;
+	int ret;
 	u32 i;
 
 	lockdep_assert_held(&p->lock);
@@ -443,8 +450,28 @@ void kfd_memory_free_all(struct kfd_process *p)
 		if (!bos)
 			continue;
 		xa_for_each(bos, number, bo) {
-			kfd_bo_destroy(bo);
+			ret = fn(bo, arg);
+			if (ret)
+				return ret;
 			cond_resched();
 		}
 	}
+	return 0;
+}
+
+static int bo_destroy_one(struct kfd_bo *bo, void *arg)
+{
+	kfd_bo_destroy(bo);
+	return 0;
+}
+
+/**
+ * kfd_memory_free_all() - free all buffers of a process, whoever needs them
+ * @p: the process
+ *
+ * Context: process->lock held; sleeps. Cannot fail.
+ */
+void kfd_memory_free_all(struct kfd_process *p)
+{
+	kfd_memory_walk(p, bo_destroy_one, NULL);
 }

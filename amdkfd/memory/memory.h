@@ -163,6 +163,8 @@ int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd);
 int kfd_bo_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd);
 bool kfd_bo_is_mapped_on(const struct kfd_bo *bo,
 			 const struct kfd_process_device *pdd);
+int kfd_memory_walk(struct kfd_process *p,
+		    int (*fn)(struct kfd_bo *bo, void *arg), void *arg);
 void kfd_memory_free_all(struct kfd_process *p);
 
 /* memory.c: component and ioctls */

@@ -70,8 +70,9 @@ static int memory_export(struct kfd_bo *bo, struct file **slot)
 	return 0;
 }
 
-static int memory_save_bo(struct kfd_criu_dump *dump, struct kfd_bo *bo)
+static int memory_save_bo(struct kfd_bo *bo, void *arg)
 {
+	struct kfd_criu_dump *dump = arg;
 	struct kfd_record_bo rec;
 	int ret;
 
@@ -94,27 +95,8 @@ static int memory_save_bo(struct kfd_criu_dump *dump, struct kfd_bo *bo)
 /* What has been put into fd_files stays there, whatever comes after. */
 static int memory_criu_save(struct kfd_criu_dump *dump)
 {
-	struct kfd_process *p = dump->p;
-	struct xarray *bos;
-	unsigned long number;
-	struct kfd_bo *bo;
-	int ret;
-	u32 i;
-
 	BUILD_BUG_ON(KFD_IMAGE_MAX_GPUS < KFD_MAX_GPUS);
-	lockdep_assert_held(&p->lock);
-	for (i = 0; i < p->n_pdds; i++) {
-		bos = kfd_memory_bos(p->pdds[i]);
-		if (!bos)
-			continue;
-		xa_for_each(bos, number, bo) {
-			ret = memory_save_bo(dump, bo);
-			if (ret)
-				return ret;
-			cond_resched();
-		}
-	}
-	return 0;
+	return kfd_memory_walk(dump->p, memory_save_bo, dump);
 }
 
 /*

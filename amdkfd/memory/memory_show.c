@@ -61,8 +61,10 @@ static u32 memory_absent_userptrs(struct kfd_mirrors *mirrors)
 	return n;
 }
 
-static void memory_add(struct memory_sums *sums, const struct kfd_bo *bo)
+/* For kfd_memory_walk(). */
+static int memory_add(struct kfd_bo *bo, void *arg)
 {
+	struct memory_sums *sums = arg;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(memory_kinds); i++) {
@@ -76,24 +78,7 @@ static void memory_add(struct memory_sums *sums, const struct kfd_bo *bo)
 		sums->imported_bytes += bo->mem_size;
 	}
 	sums->mappings += memory_list_length(&bo->mappings);
-}
-
-static void memory_sum(struct kfd_process *p, struct memory_sums *sums)
-{
-	struct xarray *bos;
-	unsigned long number;
-	struct kfd_bo *bo;
-	u32 i;
-
-	for (i = 0; i < p->n_pdds; i++) {
-		bos = kfd_memory_bos(p->pdds[i]);
-		if (!bos)
-			continue;
-		xa_for_each(bos, number, bo) {
-			memory_add(sums, bo);
-			cond_resched();
-		}
-	}
+	return 0;
 }
 
 /**
@@ -112,7 +97,7 @@ int kfd_memory_show(struct seq_file *m, struct kfd_process *p)
 	bool evicted;
 
 	lockdep_assert_held(&p->lock);
-	memory_sum(p, &sums);
+	kfd_memory_walk(p, memory_add, &sums);
 	if (mutex_lock_killable(&mirrors->notifier_lock))
 		return -EINTR;
 	absent = memory_absent_userptrs(mirrors);

@@ -174,6 +174,15 @@ int kfd_memory_check_imported(struct kfd_bo *bo)
 	       sharing_refuse(bo, -EXDEV, "was imported from a dma-buf") : 0;
 }
 
+static int sharing_check_bo(struct kfd_bo *bo, void *arg)
+{
+	int ret = kfd_memory_check_imported(bo);
+
+	if (!ret && bo->alloc_flags & KFD_MEMORY_SHAREABLE)
+		ret = sharing_check(bo);
+	return ret;
+}
+
 /**
  * kfd_memory_check() - struct kfd_criu_object_ops.check of buffers
  * @p: the process
@@ -184,25 +193,5 @@ int kfd_memory_check_imported(struct kfd_bo *bo)
  */
 int kfd_memory_check(struct kfd_process *p)
 {
-	struct xarray *bos;
-	unsigned long number;
-	struct kfd_bo *bo;
-	int ret = 0;
-	u32 i;
-
-	lockdep_assert_held(&p->lock);
-	for (i = 0; i < p->n_pdds; i++) {
-		bos = kfd_memory_bos(p->pdds[i]);
-		if (!bos)
-			continue;
-		xa_for_each(bos, number, bo) {
-			ret = kfd_memory_check_imported(bo);
-			if (!ret && bo->alloc_flags & KFD_MEMORY_SHAREABLE)
-				ret = sharing_check(bo);
-			if (ret)
-				return ret;
-			cond_resched();
-		}
-	}
-	return 0;
+	return kfd_memory_walk(p, sharing_check_bo, NULL);
 }

@@ -185,6 +185,15 @@ static int userptr_resume(struct kfd_userptr *u)
 	return ret;
 }
 
+static int userptr_resume_bo(struct kfd_bo *bo, void *arg)
+{
+	int ret = bo->userptr ? userptr_resume(bo->userptr) : 0;
+
+	if (ret && KFD_BROKEN(resume_svm_twice))
+		userptr_free(bo->userptr);
+	return ret;
+}
+
 /**
  * kfd_memory_resume() - watch and look up the userptrs of a restored process
  * @p: the process, not necessarily current's; its address space stands again
@@ -200,28 +209,12 @@ static int userptr_resume(struct kfd_userptr *u)
  */
 int kfd_memory_resume(struct kfd_process *p)
 {
-	struct xarray *bos;
-	unsigned long number;
-	struct kfd_bo *bo;
-	int ret = 0;
-	u32 i;
+	int ret;
 
 	lockdep_assert_held(&p->lock);
 	if (mutex_lock_killable(&p->mirrors.validate_lock))
 		return -EINTR;
-	for (i = 0; i < p->n_pdds && !ret; i++) {
-		bos = kfd_memory_bos(p->pdds[i]);
-		if (!bos)
-			continue;
-		xa_for_each(bos, number, bo) {
-			if (bo->userptr)
-				ret = userptr_resume(bo->userptr);
-			if (ret && KFD_BROKEN(resume_svm_twice))
-				userptr_free(bo->userptr);
-			if (ret)
-				break;
-		}
-	}
+	ret = kfd_memory_walk(p, userptr_resume_bo, NULL);
 	mutex_unlock(&p->mirrors.validate_lock);
 	return ret;
 }
