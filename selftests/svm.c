@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "lib/kfd_fdinfo.h"
+#include "lib/kfd_mem.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 
@@ -372,45 +373,16 @@ FIXTURE_TEARDOWN(gpu)
 	kfd_stop(&self->k);
 }
 
-static int gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value)
-{
-	uint32_t p[8];
-
-	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, value));
-}
-
-/* The queue gets nowhere with it, and a memory exception says so. */
-static int gpu_add_faults(struct kfd *k, struct kfd_queue *q, const volatile void *at)
-{
-	struct kfd_event_data data = { 0 };
-	struct kfd_ioctl_create_event_args ev;
-	uint32_t p[8], result;
-	int ret;
-
-	ret = kfd_event_create(k, KFD_IOC_EVENT_MEMORY, true, &ev);
-	if (ret)
-		return ret;
-	data.event_id = ev.event_id;
-	kfd_queue_emit(q, p, sdma_atomic_add64(p, (uintptr_t)at, 1));
-	kfd_queue_submit(q);
-	ret = kfd_event_wait(k, &data, 1, false, PATIENCE, &result);
-	if (ret)
-		return ret;
-	if (result != KFD_IOC_WAIT_RESULT_COMPLETE)
-		return -ETIME;
-	return data.memory_exception_data.va == ((uintptr_t)at & -KFD_PAGE) ? 0 : -EILSEQ;
-}
-
 TEST_F(gpu, same_address_same_memory)
 {
 	volatile uint64_t *word = (uint64_t *)(self->p + 3 * KFD_PAGE);
 
 	*word = 40;
-	ASSERT_OK(gpu_add(&self->q, word, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 2));
 	EXPECT_EQ(42, *word);
 	/* Memory that nobody has touched is zero. */
 	word = (uint64_t *)(self->p + 9 * KFD_PAGE);
-	ASSERT_OK(gpu_add(&self->q, word, 7));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 7));
 	EXPECT_EQ(7, *word);
 }
 
@@ -421,18 +393,18 @@ TEST_F(gpu, two_gpus)
 
 	REQUIRE_GPUS(&self->k, 2);
 	ASSERT_OK(kfd_queue_create(&self->k, 1, KFD_IOC_QUEUE_TYPE_SDMA, RING, &other));
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_ACCESS,
 			       self->k.gpu[1].gpu_id));
-	ASSERT_OK(gpu_add(&other, word, 2));
-	ASSERT_OK(gpu_add(&self->q, word, 4));
+	ASSERT_OK(kfd_gpu_add(&other, word, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 4));
 	EXPECT_EQ(7, *word);
 	/* What one loses the other keeps. */
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_NO_ACCESS,
 			       self->gpu));
-	ASSERT_OK(gpu_add(&other, word, 8));
+	ASSERT_OK(kfd_gpu_add(&other, word, 8));
 	EXPECT_EQ(15, *word);
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, word));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, word));
 	EXPECT_EQ(15, *word);
 }
 
@@ -440,10 +412,10 @@ TEST_F(gpu, no_access_is_a_fault)
 {
 	volatile uint64_t *word = (uint64_t *)self->p;
 
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_NO_ACCESS,
 			       self->gpu));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, word));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, word));
 	EXPECT_EQ(1, *word);
 }
 
@@ -453,18 +425,18 @@ TEST_F(gpu, read_only_for_gpus)
 	uint32_t p[8];
 
 	*word = 4711;
-	ASSERT_OK(gpu_add(&self->q, word + 2, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word + 2, 1));
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_SET_FLAGS,
 			       KFD_IOCTL_SVM_FLAG_GPU_RO));
 	ASSERT_OK(kfd_queue_run(&self->q, p, sdma_copy(p, self->safe.va, (uintptr_t)word, 4)));
 	EXPECT_EQ(4711, *(volatile uint32_t *)self->safe.cpu);
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_CLR_FLAGS,
 			       KFD_IOCTL_SVM_FLAG_GPU_RO));
-	ASSERT_OK(gpu_add(&self->q, word + 2, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word + 2, 1));
 	EXPECT_EQ(2, word[2]);
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_SET_FLAGS,
 			       KFD_IOCTL_SVM_FLAG_GPU_RO));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, word));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, word));
 	EXPECT_EQ(4711, *word);
 }
 
@@ -475,13 +447,13 @@ TEST_F(gpu, read_only_in_the_middle)
 	int i;
 
 	for (i = 0; i < PAGES; i++)
-		ASSERT_OK(gpu_add(&self->q, self->p + i * KFD_PAGE, 1));
+		ASSERT_OK(kfd_gpu_add(&self->q, self->p + i * KFD_PAGE, 1));
 	ASSERT_OK(kfd_svm_set1(&self->k, middle, KFD_PAGE, KFD_IOCTL_SVM_ATTR_SET_FLAGS,
 			       KFD_IOCTL_SVM_FLAG_GPU_RO));
 	for (i = 0; i < PAGES; i++)
 		if (i != 6)
-			ASSERT_OK(gpu_add(&self->q, self->p + i * KFD_PAGE, 1));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, middle));
+			ASSERT_OK(kfd_gpu_add(&self->q, self->p + i * KFD_PAGE, 1));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, middle));
 	for (i = 0; i < PAGES; i++)
 		EXPECT_EQ(i == 6 ? 1U : 2U, *(volatile uint64_t *)(self->p + i * KFD_PAGE));
 }
@@ -495,7 +467,7 @@ TEST_F(gpu, read_only_memory)
 	ASSERT_OK(mprotect(self->p, self->size, PROT_READ));
 	ASSERT_OK(kfd_queue_run(&self->q, p, sdma_copy(p, self->safe.va, (uintptr_t)word, 4)));
 	EXPECT_EQ(4711, *(volatile uint32_t *)self->safe.cpu);
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, word));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, word));
 	EXPECT_EQ(4711, *word);
 }
 
@@ -525,13 +497,13 @@ TEST_F(gpu, follows_the_address_space)
 {
 	volatile uint64_t *word = (uint64_t *)(self->p + 2 * KFD_PAGE);
 
-	ASSERT_OK(gpu_add(&self->q, word, 5));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 5));
 	ASSERT_OK(madvise(self->p, self->size, MADV_DONTNEED));
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(1, *word);
 	ASSERT_OK(mprotect(self->p, self->size, PROT_READ));
 	ASSERT_OK(mprotect(self->p, self->size, PROT_READ | PROT_WRITE));
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(2, *word);
 }
 
@@ -564,11 +536,11 @@ TEST_F(gpu, munmap_of_idle_memory_leaves_queues_running)
 {
 	uint32_t p[8];
 
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(munmap(self->p, self->size));
 	ASSERT_OK(kfd_queue_run(&self->q, p, sdma_fence(p, self->safe.va, 77)));
 	EXPECT_EQ(77, *(volatile uint32_t *)self->safe.cpu);
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, self->p));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 }
 
 TEST_F(gpu, discarded_again_and_again_while_the_gpu_writes)
@@ -588,7 +560,7 @@ TEST_F(gpu, discarded_again_and_again_while_the_gpu_writes)
 	ASSERT_OK(kfd_queue_wait(&self->q, PATIENCE));
 	sum = *word;
 	EXPECT_LE(sum, 200);
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(sum + 1, *word);
 }
 
@@ -621,7 +593,7 @@ TEST_F(gpu, invalidation_stops_the_gpus_that_may_reach_it)
 	REQUIRE_GPUS(&self->k, 2);
 	ASSERT_OK(kfd_queue_create(&self->k, 1, KFD_IOC_QUEUE_TYPE_SDMA, RING, &other));
 	ASSERT_OK(kfd_bo_map_gpu(&self->k, &self->safe, 1));
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	mine = evictions(&self->k, 0);
 	others = evictions(&self->k, 1);
 	ASSERT_NE(KFD_FDINFO_NONE, mine);
@@ -629,7 +601,7 @@ TEST_F(gpu, invalidation_stops_the_gpus_that_may_reach_it)
 	ASSERT_OK(protect_twice(self->p, self->size));
 	EXPECT_LT(mine, evictions(&self->k, 0));
 	EXPECT_EQ(others, evictions(&self->k, 1));
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(kfd_queue_run(&other, p, sdma_fence(p, self->safe.va, 3)));
 	EXPECT_EQ(others, evictions(&self->k, 1));
 	/* With access it is stopped as well. */
@@ -652,7 +624,7 @@ TEST_F(gpu, invalidation_without_access_stops_nobody)
 	ASSERT_OK(kfd_svm_alloc(&self->k, self->size, -1, &mem));
 	ASSERT_OK(kfd_svm_set1(&self->k, mem, self->size, KFD_IOCTL_SVM_ATTR_GRANULARITY, 3));
 	memset(mem, 1, self->size);
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	for (i = 0; i < 2; i++)
 		before[i] = evictions(&self->k, i);
 	ASSERT_NE(KFD_FDINFO_NONE, before[0]);
@@ -672,7 +644,7 @@ TEST_F(gpu, storm_of_invalidations_costs_few_evictions)
 
 	REQUIRE_OURS();
 	memset(self->p, 0, self->size);
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	before = evictions(&self->k, 0);
 	ASSERT_NE(KFD_FDINFO_NONE, before);
 	begin = kfd_now_ms();
@@ -685,7 +657,7 @@ TEST_F(gpu, storm_of_invalidations_costs_few_evictions)
 		       (unsigned long long)ms, (unsigned long long)count);
 	EXPECT_GE(count, 1);
 	EXPECT_LE(count, 20 + ms / 50);
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	EXPECT_EQ(2, *(volatile uint64_t *)self->p);
 }
 

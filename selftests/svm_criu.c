@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "lib/kfd_image.h"
+#include "lib/kfd_mem.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
@@ -50,13 +51,6 @@ struct scene {
 			return _ret; \
 	} while (0)
 
-static int gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value)
-{
-	uint32_t p[8];
-
-	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, value));
-}
-
 static struct scene *scene_new(int xnack)
 {
 	struct scene *sc = mmap(NULL, sizeof(*sc), PROT_READ | PROT_WRITE,
@@ -93,7 +87,7 @@ static int scene_make(struct scene *sc)
 	STEP(sc, kfd_bo_create(&sc->k, 0, MEM_GTT, 64 << 10, &sc->safe));
 	STEP(sc, kfd_queue_create(&sc->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &sc->sdma));
 	STEP(sc, kfd_svm_queue(&sc->k, 0, sc->save, SAVE, &sc->pm4));
-	STEP(sc, gpu_add(&sc->sdma, sc->p + 3 * KFD_PAGE, 30));
+	STEP(sc, kfd_gpu_add(&sc->sdma, sc->p + 3 * KFD_PAGE, 30));
 	return 0;
 }
 
@@ -185,13 +179,13 @@ static int scene_runs(struct scene *sc)
 	volatile uint64_t *word = (uint64_t *)(sc->p + 3 * KFD_PAGE);
 	uint32_t p[8];
 
-	STEP(sc, gpu_add(&sc->sdma, word, 12));
+	STEP(sc, kfd_gpu_add(&sc->sdma, word, 12));
 	STEP(sc, *word == 42 ? 0 : -EILSEQ);
-	STEP(sc, gpu_add(&sc->sdma, sc->p + SIZE - KFD_PAGE, 1));
+	STEP(sc, kfd_gpu_add(&sc->sdma, sc->p + SIZE - KFD_PAGE, 1));
 	STEP(sc, kfd_queue_run(&sc->pm4, p, pm4_write_data(p, (uintptr_t)word, 5)));
 	STEP(sc, *(volatile uint32_t *)word == 5 ? 0 : -EILSEQ);
 	STEP(sc, madvise(sc->p, KFD_PAGE, MADV_DONTNEED));
-	STEP(sc, gpu_add(&sc->sdma, sc->p, 1));
+	STEP(sc, kfd_gpu_add(&sc->sdma, sc->p, 1));
 	return 0;
 }
 

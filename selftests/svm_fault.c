@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "lib/kfd_mem.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
@@ -49,44 +50,6 @@ FIXTURE_TEARDOWN(xnack)
 	kfd_stop(&self->k);
 }
 
-static int gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value)
-{
-	uint32_t p[8];
-
-	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, value));
-}
-
-static int fault_of(struct kfd *k, struct kfd_queue *q, const void *packet, unsigned int dwords,
-		    struct kfd_hsa_memory_exception_data *what)
-{
-	struct kfd_event_data data = { 0 };
-	struct kfd_ioctl_create_event_args ev;
-	uint32_t result;
-	int ret;
-
-	ret = kfd_event_create(k, KFD_IOC_EVENT_MEMORY, true, &ev);
-	if (ret)
-		return ret;
-	data.event_id = ev.event_id;
-	kfd_queue_emit(q, packet, dwords);
-	kfd_queue_submit(q);
-	ret = kfd_event_wait(k, &data, 1, false, PATIENCE, &result);
-	*what = data.memory_exception_data;
-	return ret ?: result == KFD_IOC_WAIT_RESULT_COMPLETE ? 0 : -ETIME;
-}
-
-static int gpu_add_faults(struct kfd *k, struct kfd_queue *q, const volatile void *at)
-{
-	struct kfd_hsa_memory_exception_data what;
-	uint32_t p[8];
-	int ret;
-
-	ret = fault_of(k, q, p, sdma_atomic_add64(p, (uintptr_t)at, 1), &what);
-	if (ret)
-		return ret;
-	return what.va == ((uintptr_t)at & -KFD_PAGE) ? 0 : -EILSEQ;
-}
-
 TEST_F(xnack, mode_is_told)
 {
 	REQUIRE_XNACK();
@@ -112,14 +75,14 @@ TEST_F(xnack, memory_that_nobody_has_spoken_of)
 	volatile uint64_t on_stack = 7;
 
 	REQUIRE_XNACK();
-	ASSERT_OK(gpu_add(&self->q, word, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 2));
 	EXPECT_EQ(2, *word);
-	ASSERT_OK(gpu_add(&self->q, &data, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, &data, 2));
 	EXPECT_EQ(7, data);
 	*heap = 1;
-	ASSERT_OK(gpu_add(&self->q, heap, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, heap, 2));
 	EXPECT_EQ(3, *(volatile uint64_t *)heap);
-	ASSERT_OK(gpu_add(&self->q, &on_stack, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, &on_stack, 2));
 	EXPECT_EQ(9, on_stack);
 	free(heap);
 }
@@ -134,9 +97,9 @@ TEST_F(xnack, files_private_and_shared)
 	shared = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	private = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	*shared = 20;
-	ASSERT_OK(gpu_add(&self->q, shared, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, shared, 1));
 	EXPECT_EQ(21, *shared);
-	ASSERT_OK(gpu_add(&self->q, private, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, private, 1));
 	EXPECT_EQ(22, *private);
 	EXPECT_EQ(21, *shared);
 }
@@ -234,7 +197,7 @@ static int late_gpu(void *arg)
 		if (!ret && !i)
 			ret = kfd_svm_alloc(&k, KFD_PAGE, -1, &word);
 		if (!ret)
-			ret = gpu_add(i ? &late : &first, word, 1);
+			ret = kfd_gpu_add(i ? &late : &first, word, 1);
 	}
 	return ret ? ret : *word == 2 ? 0 : -EILSEQ;
 }
@@ -252,7 +215,7 @@ TEST_F(xnack, no_mapping_is_a_fault)
 {
 	REQUIRE_XNACK();
 	ASSERT_OK(munmap(self->p, self->size));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, self->p));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 }
 
 TEST_F(xnack, no_access_is_a_fault)
@@ -260,7 +223,7 @@ TEST_F(xnack, no_access_is_a_fault)
 	REQUIRE_XNACK();
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_NO_ACCESS,
 			       self->gpu));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, self->p));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 	EXPECT_EQ(0, *(volatile uint64_t *)self->p);
 }
 
@@ -274,7 +237,7 @@ TEST_F(xnack, read_only_memory)
 	ASSERT_OK(kfd_queue_run(&self->q, p,
 				sdma_copy(p, self->safe.va, (uintptr_t)self->p, 4)));
 	EXPECT_EQ(4711, *(volatile uint32_t *)self->safe.cpu);
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, self->p));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 	EXPECT_EQ(4711, *(volatile uint32_t *)self->p);
 }
 
@@ -289,14 +252,14 @@ TEST_F(xnack, read_only_for_gpus)
 	ASSERT_OK(kfd_queue_run(&self->q, p,
 				sdma_copy(p, self->safe.va, (uintptr_t)self->p, 4)));
 	EXPECT_EQ(4711, *(volatile uint32_t *)self->safe.cpu);
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, self->p));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 }
 
 TEST_F(xnack, no_memory_at_all)
 {
 	REQUIRE_XNACK();
 	ASSERT_OK(mprotect(self->p, self->size, PROT_NONE));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, self->p));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 }
 
 TEST_F(xnack, a_device_is_not_memory)
@@ -307,7 +270,7 @@ TEST_F(xnack, a_device_is_not_memory)
 	ASSERT_OK(kfd_bo_alloc(&self->k, 0, MEM_VRAM, 4 * KFD_PAGE, &vram));
 	ASSERT_OK(kfd_bo_map_cpu(&self->k, &vram));
 	/* Not mapped on the GPU: only the CPU has it there. */
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, vram.cpu));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, vram.cpu));
 }
 
 /* One queue that waits for what never comes does not keep others. */
@@ -319,9 +282,9 @@ TEST_F(xnack, others_go_on)
 
 	REQUIRE_XNACK();
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &other));
-	EXPECT_OK(gpu_add_faults(&self->k, &self->q, (void *)KFD_ARENA_BASE - KFD_PAGE));
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, (void *)KFD_ARENA_BASE - KFD_PAGE));
 	for (i = 0; i < 10; i++)
-		ASSERT_OK(gpu_add(&other, word + i * 512, 1));
+		ASSERT_OK(kfd_gpu_add(&other, word + i * 512, 1));
 }
 
 /* --- against changes of the address space ---------------------------------- */
@@ -383,13 +346,13 @@ TEST_F(xnack, no_addition_is_lost_while_protections_change)
 TEST_F(xnack, switched_off)
 {
 	REQUIRE_XNACK();
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(kfd_queue_destroy(&self->k, &self->q));
 	ASSERT_EQ(0, kfd_set_xnack(&self->k, 0));
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &self->q));
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(madvise(self->p, self->size, MADV_DONTNEED));
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	EXPECT_EQ(1, *(volatile uint64_t *)self->p);
 }
 

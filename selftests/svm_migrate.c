@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "lib/kfd_mem.h"
 #include "lib/kfd_smi.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
@@ -77,13 +78,6 @@ static int in_vram(struct mig *m)
 }
 
 #define EXPECT_IN_VRAM(m, n)	EXPECT_EQ((m)->can ? (int)(n) : 0, in_vram(m))
-
-static int gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value)
-{
-	uint32_t p[8];
-
-	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, value));
-}
 
 FIXTURE(mig) { struct mig m; };
 
@@ -182,7 +176,7 @@ TEST_F(mig, what_nobody_has_touched_is_zero)
 
 	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
 	EXPECT_IN_VRAM(m, PAGES);
-	ASSERT_OK(gpu_add(&m->q, m->p + 5 * KFD_PAGE, 3));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p + 5 * KFD_PAGE, 3));
 	EXPECT_IN_VRAM(m, PAGES);
 	for (i = 0; i < SIZE; i += 8)
 		ASSERT_EQ(i == 5 * KFD_PAGE ? 3 : 0, *(volatile uint64_t *)(m->p + i));
@@ -198,12 +192,12 @@ TEST_F(mig, gpu_works_there)
 	*word = 100;
 	for (i = 0; i < 5; i++) {
 		ASSERT_OK(prefetch(m, m->p, SIZE, 0));
-		ASSERT_OK(gpu_add(&m->q, word, 1));
-		ASSERT_OK(gpu_add(&m->q, m->p + SIZE - 8, 1));
+		ASSERT_OK(kfd_gpu_add(&m->q, word, 1));
+		ASSERT_OK(kfd_gpu_add(&m->q, m->p + SIZE - 8, 1));
 		EXPECT_IN_VRAM(m, PAGES);
 		EXPECT_EQ(101 + i, *word);
 		EXPECT_EQ(0, in_vram(m));
-		ASSERT_OK(gpu_add(&m->q, m->p + SIZE - 8, 1));
+		ASSERT_OK(kfd_gpu_add(&m->q, m->p + SIZE - 8, 1));
 	}
 	EXPECT_EQ(10, *(volatile uint64_t *)(m->p + SIZE - 8));
 }
@@ -258,8 +252,8 @@ TEST_F(mig, both_gpus_have_access)
 	EXPECT_EQ(0, in_vram(m));
 	EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
 	*(volatile uint64_t *)m->p = 0;
-	ASSERT_OK(gpu_add(&m->q, m->p, 1));
-	ASSERT_OK(gpu_add(&other, m->p, 2));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 1));
+	ASSERT_OK(kfd_gpu_add(&other, m->p, 2));
 	EXPECT_EQ(3, *(volatile uint64_t *)m->p);
 }
 
@@ -283,8 +277,8 @@ TEST_F(mig, files_stay)
 	EXPECT_EQ(0, in_vram(m));
 	/* The private copy is anonymous and may go. */
 	ASSERT_OK(prefetch(m, m->p + KFD_PAGE, KFD_PAGE, 0));
-	ASSERT_OK(gpu_add(&m->q, shared, 1));
-	ASSERT_OK(gpu_add(&m->q, private, 2));
+	ASSERT_OK(kfd_gpu_add(&m->q, shared, 1));
+	ASSERT_OK(kfd_gpu_add(&m->q, private, 2));
 	EXPECT_EQ(8, *shared);
 	EXPECT_EQ(9, *private);
 	EXPECT_EQ(0, in_vram(m));
@@ -303,7 +297,7 @@ TEST_F(mig, vram_is_full)
 	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
 	EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
 	*(volatile uint64_t *)m->p = 0;
-	ASSERT_OK(gpu_add(&m->q, m->p, 4));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 4));
 	EXPECT_EQ(4, *(volatile uint64_t *)m->p);
 	ASSERT_OK(kfd_bo_free(&m->k, &hog));
 	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
@@ -449,12 +443,12 @@ TEST_F(mig, writes_after_a_fork_are_not_seen)
 	if (!child)
 		_exit(-child_shares(pair) & 0xff);
 	ASSERT_OK(kfd_wait_flag(&pair->ready));
-	ASSERT_OK(gpu_add(&self->m.q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->m.q, word, 1));
 	ASSERT_OK(prefetch(&self->m, self->m.p, SIZE, 0));
-	ASSERT_OK(gpu_add(&self->m.q, word + 512, 1));
+	ASSERT_OK(kfd_gpu_add(&self->m.q, word + 512, 1));
 	pair->go = 1;
 	EXPECT_OK(kfd_wait_child(child));
-	ASSERT_OK(gpu_add(&self->m.q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->m.q, word, 1));
 	EXPECT_EQ(12, word[0]);
 	EXPECT_EQ(21, word[512]);
 }
@@ -479,7 +473,7 @@ TEST_F(retry, who_has_access_gets_it)
 
 	kfd_fill_pattern(m->p, SIZE, SEED);
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 0));
-	ASSERT_OK(gpu_add(&m->q, m->p, 0));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 0));
 	EXPECT_IN_VRAM(m, PAGES);
 	EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
 	EXPECT_EQ(0, in_vram(m));
@@ -490,13 +484,13 @@ TEST_F(retry, in_place_is_where_it_is)
 	struct mig *m = &self->m;
 
 	kfd_fill_pattern(m->p, SIZE, SEED);
-	ASSERT_OK(gpu_add(&m->q, m->p, 0));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 0));
 	EXPECT_EQ(0, in_vram(m));
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_NO_ACCESS, m->k.num_gpus - 1));
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS_IN_PLACE, 0));
 	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
 	EXPECT_IN_VRAM(m, PAGES);
-	ASSERT_OK(gpu_add(&m->q, m->p, 0));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 0));
 	EXPECT_IN_VRAM(m, PAGES);
 	EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
 }
@@ -509,7 +503,7 @@ TEST_F(retry, preferred_location)
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 0));
 	ASSERT_OK(kfd_svm_set1(&m->k, m->p, SIZE, KFD_IOCTL_SVM_ATTR_PREFERRED_LOC,
 			       KFD_IOCTL_SVM_LOCATION_SYSMEM));
-	ASSERT_OK(gpu_add(&m->q, m->p, 0));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 0));
 	EXPECT_EQ(0, in_vram(m));
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS_IN_PLACE, 0));
 	ASSERT_OK(kfd_svm_set1(&m->k, m->p, SIZE, KFD_IOCTL_SVM_ATTR_PREFERRED_LOC,
@@ -520,7 +514,7 @@ TEST_F(retry, preferred_location)
 	ASSERT_OK(mprotect(m->p, SIZE, PROT_READ));
 	ASSERT_OK(mprotect(m->p, SIZE, PROT_READ | PROT_WRITE));
 	*(volatile char *)m->p = *(volatile char *)m->p;
-	ASSERT_OK(gpu_add(&m->q, m->p, 0));
+	ASSERT_OK(kfd_gpu_add(&m->q, m->p, 0));
 	EXPECT_TRUE(!m->can || in_vram(m) > 0);
 	EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
 }
@@ -533,10 +527,10 @@ TEST_F(retry, what_nobody_has_spoken_of)
 
 	ASSERT_OK(kfd_svm_alloc(&m->k, SIZE, -1, &p));
 	*(volatile uint64_t *)p = 5;
-	ASSERT_OK(gpu_add(&m->q, &on_stack, 2));
+	ASSERT_OK(kfd_gpu_add(&m->q, &on_stack, 2));
 	EXPECT_EQ(0, in_vram(m));
 	EXPECT_EQ(9, on_stack);
-	ASSERT_OK(gpu_add(&m->q, p, 2));
+	ASSERT_OK(kfd_gpu_add(&m->q, p, 2));
 	EXPECT_TRUE(!m->can || in_vram(m) >= PAGES);
 	EXPECT_EQ(7, *(volatile uint64_t *)p);
 	EXPECT_EQ(0, in_vram(m));
@@ -554,9 +548,9 @@ TEST_F(retry, gpus_take_turns)
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 0));
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 1));
 	for (i = 0; i < 10; i++) {
-		ASSERT_OK(gpu_add(&m->q, m->p, 1));
+		ASSERT_OK(kfd_gpu_add(&m->q, m->p, 1));
 		EXPECT_IN_VRAM(m, PAGES);
-		ASSERT_OK(gpu_add(&other, m->p, 100));
+		ASSERT_OK(kfd_gpu_add(&other, m->p, 100));
 		EXPECT_EQ(0, in_vram(m));
 	}
 	EXPECT_EQ(1010, *(volatile uint64_t *)m->p);
@@ -602,7 +596,7 @@ static int ping_pong(struct mig *m, bool fetch)
 		if (fetch)
 			ret = prefetch(m, m->p, SIZE, 0);
 		if (!ret)
-			ret = gpu_add(&m->q, a.word, 1);
+			ret = kfd_gpu_add(&m->q, a.word, 1);
 	}
 	a.stop = 1;
 	pthread_join(t, NULL);
@@ -635,7 +629,7 @@ static int others_run(struct pair *pair, const struct mig *parent)
 	pair->ready = ret ? ret : 1;
 	if (!ret)
 		ret = kfd_wait_flag(&pair->go);
-	return ret ? ret : gpu_add(&pair->m.q, pair->m.p, 1);
+	return ret ? ret : kfd_gpu_add(&pair->m.q, pair->m.p, 1);
 }
 
 /* As a dumper reads it: of a process that is paused, from outside. */

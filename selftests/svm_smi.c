@@ -6,6 +6,7 @@
  */
 #include <sys/mman.h>
 
+#include "lib/kfd_mem.h"
 #include "lib/kfd_smi.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
@@ -50,13 +51,6 @@ static int start_queue(struct kfd *k, int xnack, struct kfd_queue *q)
 	return kfd_queue_create(k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, q);
 }
 
-static int gpu_add(struct kfd_queue *q, const volatile void *at)
-{
-	uint32_t p[8];
-
-	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, 1));
-}
-
 /* A line of this event and this process, about these pages; -EILSEQ: others. */
 static int expect_pages(struct kfd_smi *s, unsigned int event, const char *p, unsigned long pages,
 			struct kfd_smi_line *line)
@@ -96,13 +90,13 @@ TEST_F(svm_smi, page_faults)
 	/* A page at a time, so that the second is not brought with the first. */
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_GRANULARITY, 0));
 	ASSERT_OK(kfd_smi_select(&self->s, SMI_BIT(PAGE_FAULT_START) | SMI_BIT(PAGE_FAULT_END)));
-	ASSERT_OK(gpu_add(&self->q, to));
+	ASSERT_OK(kfd_gpu_add(&self->q, to, 1));
 	EXPECT_OK(expect_fault(&self->s, to, self->gpu, 'W'));
 	ASSERT_OK(kfd_queue_run(&self->q, p,
 				sdma_copy(p, self->safe.va, (uintptr_t)from, 4)));
 	EXPECT_OK(expect_fault(&self->s, from, self->gpu, 'R'));
 	/* What is there is not missed. */
-	ASSERT_OK(gpu_add(&self->q, to));
+	ASSERT_OK(kfd_gpu_add(&self->q, to, 1));
 	ASSERT_OK(kfd_smi_drain(&self->s, &lines));
 	EXPECT_EQ(0, lines);
 }
@@ -116,7 +110,7 @@ TEST_F(svm_smi, pages_taken_off_the_gpu)
 	ASSERT_OK(start_queue(&self->k, 1, &self->q));
 	memset(self->p, 0, self->size);
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_GRANULARITY, 4));
-	ASSERT_OK(gpu_add(&self->q, self->p));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(kfd_smi_select(&self->s, SMI_BIT(UNMAP_FROM_GPU)));
 	ASSERT_OK(munmap(hole, 4 * KFD_PAGE));
 	EXPECT_OK(expect_pages(&self->s, KFD_SMI_EVENT_UNMAP_FROM_GPU, hole, 4, &line))
@@ -142,7 +136,7 @@ TEST_F(svm_smi, eviction_and_restore)
 	ASSERT_OK(start_queue(&self->k, 0, &self->q));
 	ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size, KFD_IOCTL_SVM_ATTR_ACCESS,
 			       self->gpu));
-	ASSERT_OK(gpu_add(&self->q, self->p));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(kfd_smi_select(&self->s, SMI_BIT(QUEUE_EVICTION) | SMI_BIT(QUEUE_RESTORE)));
 	ASSERT_OK(mprotect(self->p, self->size, PROT_READ));
 	ASSERT_OK(kfd_smi_expect(&self->s, KFD_SMI_EVENT_QUEUE_EVICTION, getpid(), &line))

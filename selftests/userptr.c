@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "lib/kfd_mem.h"
 #include "lib/kfd_test.h"
 
 #define RING	65536
@@ -47,13 +48,6 @@ FIXTURE_TEARDOWN(userptr)
 	kfd_stop(&self->k);
 }
 
-static int gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value)
-{
-	uint32_t p[8];
-
-	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, value));
-}
-
 /* Something that does not need the memory in question still works. */
 static int gpu_alive(struct kfd_queue *q, struct kfd_bo *safe)
 {
@@ -87,10 +81,10 @@ TEST_F(userptr, gpu_and_cpu_see_the_same)
 	volatile uint64_t *word = (uint64_t *)self->p;
 
 	*word = 40;
-	ASSERT_OK(gpu_add(&self->q, word, 2));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 2));
 	EXPECT_EQ(42, *word);
 	*word = 1;
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(2, *word);
 }
 
@@ -111,11 +105,11 @@ TEST_F(userptr, gpu_address_of_its_own)
 	ASSERT_OK(kfd_call(self->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args));
 	bo = (struct kfd_bo){ .handle = args.handle, .va = args.va_addr, .size = self->size };
 	ASSERT_OK(kfd_bo_map_gpu(&self->k, &bo, 0));
-	ASSERT_OK(gpu_add(&self->q, (void *)(uintptr_t)(bo.va + 5 * KFD_PAGE), 11));
+	ASSERT_OK(kfd_gpu_add(&self->q, (void *)(uintptr_t)(bo.va + 5 * KFD_PAGE), 11));
 	EXPECT_EQ(11, *(volatile uint64_t *)(p + 5 * KFD_PAGE));
 	/* Nor does a change of the memory lose the two. */
 	ASSERT_OK(madvise(p, self->size, MADV_DONTNEED));
-	ASSERT_OK(gpu_add(&self->q, (void *)(uintptr_t)(bo.va + 5 * KFD_PAGE), 3));
+	ASSERT_OK(kfd_gpu_add(&self->q, (void *)(uintptr_t)(bo.va + 5 * KFD_PAGE), 3));
 	EXPECT_EQ(3, *(volatile uint64_t *)(p + 5 * KFD_PAGE));
 	EXPECT_OK(kfd_bo_destroy(&self->k, &bo));
 }
@@ -167,7 +161,7 @@ TEST_F(userptr, munmap_while_the_gpu_writes)
 
 TEST_F(userptr, munmap_of_idle_memory_leaves_queues_running)
 {
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	ASSERT_OK(munmap(self->p, self->size));
 	kfd_sleep_ms(20);
 	EXPECT_OK(gpu_alive(&self->q, &self->safe));
@@ -196,12 +190,12 @@ TEST_F(userptr, part_unmapped_the_rest_serves)
 {
 	volatile uint64_t *rest = (uint64_t *)(self->p + 8 * KFD_PAGE);
 
-	ASSERT_OK(gpu_add(&self->q, rest, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, rest, 1));
 	ASSERT_OK(munmap(self->p, KFD_PAGE));
 	kfd_sleep_ms(20);
 	ASSERT_OK(gpu_alive(&self->q, &self->safe));
 	if (kfd_is_ours()) {
-		ASSERT_OK(gpu_add(&self->q, rest, 1));
+		ASSERT_OK(kfd_gpu_add(&self->q, rest, 1));
 		EXPECT_EQ(2, *rest);
 	}
 }
@@ -215,7 +209,7 @@ TEST_F(userptr, fork_and_copy_on_write)
 	char c;
 
 	ASSERT_OK(pipe(go));
-	ASSERT_OK(gpu_add(&self->q, word, 10));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 10));
 	child = fork();
 	if (!child) {
 		uint64_t before = *word;
@@ -226,15 +220,15 @@ TEST_F(userptr, fork_and_copy_on_write)
 		_exit(before == 10 && *word == 10 ? 0 : 2);
 	}
 	ASSERT_GT(child, 0);
-	ASSERT_OK(gpu_add(&self->q, word, 5));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 5));
 	EXPECT_EQ(15, *word);
 	*word = 100;
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(101, *word);
 	ASSERT_EQ(1, write(go[1], "g", 1));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(102, *word);
 }
 
@@ -266,15 +260,15 @@ TEST_F(userptr, madvise_dontneed)
 {
 	volatile uint64_t *word = (uint64_t *)self->p;
 
-	ASSERT_OK(gpu_add(&self->q, word, 7));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 7));
 	EXPECT_EQ(7, *word);
 	ASSERT_OK(madvise(self->p, self->size, MADV_DONTNEED));
 	EXPECT_EQ(0, *word);
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	EXPECT_EQ(1, *word);
 	/* Also when the GPU is the first to touch the new page. */
 	ASSERT_OK(madvise(self->p, self->size, MADV_DONTNEED));
-	ASSERT_OK(gpu_add(&self->q, word, 4));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 4));
 	EXPECT_EQ(4, *word);
 }
 
@@ -290,7 +284,7 @@ TEST_F(userptr, madvise_while_the_gpu_writes)
 		EXPECT_LE(*word, 300);
 		/* And the page that is there now is the one that both see. */
 		*word = 1000;
-		ASSERT_OK(gpu_add(&self->q, word, 1));
+		ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 		EXPECT_EQ(1001, *word);
 	}
 }
@@ -318,11 +312,11 @@ TEST_F(userptr, mapping_replaced_in_place)
 	uint64_t in_file = 0;
 
 	ASSERT_OK(ftruncate(fd, self->size));
-	ASSERT_OK(gpu_add(&self->q, word, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));
 	ASSERT_EQ(self->p, mmap(self->p, self->size, PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_FIXED, fd, 0));
 	EXPECT_EQ(0, *word);
-	ASSERT_OK(gpu_add(&self->q, word, 9));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 9));
 	EXPECT_EQ(9, *word);
 	ASSERT_EQ(sizeof(in_file), pread(fd, &in_file, sizeof(in_file), 0));
 	EXPECT_EQ(9, in_file);
@@ -333,7 +327,7 @@ TEST_F(userptr, write_protected_memory_is_not_written)
 	volatile uint64_t *word = (uint64_t *)self->p;
 	uint32_t p[8];
 
-	ASSERT_OK(gpu_add(&self->q, word, 6));
+	ASSERT_OK(kfd_gpu_add(&self->q, word, 6));
 	ASSERT_OK(mprotect(self->p, self->size, PROT_READ));
 	ASSERT_OK(kfd_queue_emit(&self->q, p, sdma_atomic_add64(p, (uintptr_t)word, 1)));
 	kfd_queue_submit(&self->q);
@@ -351,7 +345,7 @@ TEST_F(userptr, truncated_file)
 	p = mmap(NULL, 4 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	ASSERT_OK(kfd_bo_userptr(&self->k, 0, p, 4 * KFD_PAGE, &bo));
-	ASSERT_OK(gpu_add(&self->q, p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, p, 1));
 	ASSERT_OK(ftruncate(fd, 0));
 	kfd_sleep_ms(50);
 	EXPECT_OK(gpu_alive(&self->q, &self->safe));
@@ -374,11 +368,11 @@ TEST_F(userptr, same_memory_registered_twice)
 	ASSERT_OK(kfd_call(self->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args));
 	bo = (struct kfd_bo){ .handle = args.handle, .va = args.va_addr, .size = self->size };
 	ASSERT_OK(kfd_bo_map_gpu(&self->k, &bo, 0));
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
-	ASSERT_OK(gpu_add(&self->q, (void *)(uintptr_t)bo.va, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, (void *)(uintptr_t)bo.va, 1));
 	EXPECT_EQ(2, *(volatile uint64_t *)self->p);
 	EXPECT_OK(kfd_bo_destroy(&self->k, &bo));
-	ASSERT_OK(gpu_add(&self->q, self->p, 1));
+	ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
 	EXPECT_EQ(3, *(volatile uint64_t *)self->p);
 }
 

@@ -16,6 +16,7 @@
 #include "kfd_packets.h"
 #include "kfd_svm.h"
 
+#define PATIENCE	(20000 * kfd_time_scale())
 #define SMALL_SIZE	(16 * KFD_PAGE)
 #define HUGE_SIZE	(2 * KFD_HUGE_PAGE)
 #define HUGE_TRIES	20
@@ -278,6 +279,27 @@ int kfd_gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value)
 	uint32_t p[8];
 
 	return kfd_queue_run(q, p, sdma_atomic_add64(p, (uintptr_t)at, value));
+}
+
+int kfd_gpu_add_faults(struct kfd *k, struct kfd_queue *q, const volatile void *at)
+{
+	struct kfd_event_data data = { 0 };
+	struct kfd_ioctl_create_event_args ev;
+	uint32_t p[8], result;
+	int ret;
+
+	ret = kfd_event_create(k, KFD_IOC_EVENT_MEMORY, true, &ev);
+	if (ret)
+		return ret;
+	data.event_id = ev.event_id;
+	kfd_queue_emit(q, p, sdma_atomic_add64(p, (uintptr_t)at, 1));
+	kfd_queue_submit(q);
+	ret = kfd_event_wait(k, &data, 1, false, PATIENCE, &result);
+	if (ret)
+		return ret;
+	if (result != KFD_IOC_WAIT_RESULT_COMPLETE)
+		return -ETIME;
+	return data.memory_exception_data.va == ((uintptr_t)at & -KFD_PAGE) ? 0 : -EILSEQ;
 }
 
 /* --- children ---------------------------------------------------------------- */

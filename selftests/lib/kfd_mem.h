@@ -84,6 +84,8 @@ int kfd_device_maps(void);
 
 /* A packet queue's work on a word, at its CPU address, which is the GPU's */
 int kfd_gpu_add(struct kfd_queue *q, const volatile void *at, uint64_t value);
+/* An addition that gets nowhere: a memory exception says so, of that page. */
+int kfd_gpu_add_faults(struct kfd *k, struct kfd_queue *q, const volatile void *at);
 
 /**
  * enum kfd_spawn - how a child process is made
