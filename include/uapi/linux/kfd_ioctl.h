@@ -68,7 +68,9 @@
  *	owner, an XNACK mode while queues exist, access to shared virtual memory
  *	that a queue lives in, a restore into a process that already has
  *	buffers, queues or events, a checkpoint or a change of shared virtual
- *	memory of a process that was restored and not yet resumed.
+ *	memory of a process that was restored and not yet resumed, a CPU address
+ *	that has been given up and not yet replaced, an address space that has
+ *	GPU state of its own when it is to adopt another's.
  * %EISCONN
  *	A checkpoint is refused because the process has a session open that an
  *	image cannot hold: a file of SMI events.
@@ -99,9 +101,13 @@
  * %ENODEV
  *	The GPU has no VM of this process: ACQUIRE_VM has to come first; or
  *	the GPU is gone.
+ * %ENOENT
+ *	No buffer has any of the GPU addresses whose CPU address is to be given
+ *	up or replaced.
  * %ENOMEM
  *	Out of memory of the kind asked for: host memory, VRAM, or GPU address
- *	translation; or all queues of the SDMA engines are taken.
+ *	translation; all queues of the SDMA engines are taken; or RLIMIT_MEMLOCK
+ *	does not allow as many pages to be held.
  * %ENOSPC
  *	A limit on the number of objects is reached: queues, events, doorbells.
  * %ENOTTY
@@ -696,6 +702,115 @@ struct kfd_ioctl_wait_events_args {
 #define KFD_IOC_ALLOC_MEM_FLAGS_AQL_QUEUE_MEM	(1 << 27)	/* mapped twice in a row */
 #define KFD_IOC_ALLOC_MEM_FLAGS_COHERENT	(1 << 26)
 #define KFD_IOC_ALLOC_MEM_FLAGS_UNCACHED	(1 << 25)
+/* ... or, with USERPTR and nothing else, a new CPU address: see below */
+#define KFD_IOC_ALLOC_MEM_FLAGS_VADDR_INVALIDATE	(1 << 12)
+#define KFD_IOC_ALLOC_MEM_FLAGS_VADDR_UPDATE		(1 << 13)
+#define KFD_IOC_ALLOC_MEM_FLAGS_VADDR_LIVE		(1 << 14)
+
+/**
+ * DOC: Replacing the CPU address of a buffer
+ *
+ * This is an extension: the in-tree driver does not have it, and as it ignores
+ * flags that it does not know, VADDR_INFO (not a trial) tells whether it is
+ * there.
+ *
+ * A process that is about to move memory, or to become a new build of itself
+ * by exec, gives up the CPU address behind its USERPTR buffers and supplies
+ * another one later. GPU addresses, handles, GPU mappings, queues and events
+ * stay. It is ALLOC_MEMORY_OF_GPU with flags of its own, always together with
+ * USERPTR and with no other flag (%EINVAL otherwise); @handle is left alone:
+ *
+ * USERPTR | VADDR_INVALIDATE
+ *	gives up the CPU address of the USERPTR buffer of GPU @gpu_id that
+ *	starts at @va_addr and has exactly @size bytes; @mmap_offset must be 0.
+ *	With @va_addr and @size both 0 it is meant for all USERPTR buffers of
+ *	the process (@gpu_id 0) or of that GPU: either all lose their address or
+ *	none. The GPU no longer uses the pages when the call returns. Queues of
+ *	each GPU that such a buffer is mapped on are evicted until none that is
+ *	mapped there lacks its address.
+ * USERPTR | VADDR_INVALIDATE | VADDR_LIVE
+ *	the same for buffers on a shared mapping of a file in memory (memfd,
+ *	tmpfs, shared anonymous or System V memory, hugetlbfs), for which the
+ *	mapping is not needed: the driver holds the file and its pages,
+ *	charged to the process as locked memory, and the GPU goes on.
+ *	Whatever happens to the mapping, the GPU keeps writing to the pages that
+ *	were the file's then.
+ * USERPTR | VADDR_UPDATE
+ *	@mmap_offset is the CPU address of that buffer from now on. After
+ *	VADDR_LIVE it must map the same file at the same offset, shared, and
+ *	writable if the buffer is. Otherwise any memory will do: contents are
+ *	what stands there. Pages are looked up before the call returns, as when
+ *	a buffer is made.
+ *
+ * Rules:
+ *
+ * - Of several USERPTR buffers of one GPU with the same address and size (only
+ *   one can be mapped there) the one that is mapped on a GPU is meant.
+ * - While an address is invalid, what needs it fails at once with %EBUSY:
+ *   mapping the buffer on one more GPU, and every checkpoint. Nothing in the
+ *   driver ever waits for user space. Unmapping and freeing the buffer work.
+ * - Between RESTORE and RESUME all CPU addresses are those of the image and
+ *   none is in use: VADDR_UPDATE replaces one of them (nothing is looked up
+ *   before RESUME), VADDR_INVALIDATE is %EINVAL.
+ * - Without VADDR_LIVE nothing is held or charged, valid or not. Pages held
+ *   count against RLIMIT_MEMLOCK unless the caller has CAP_IPC_LOCK, and are
+ *   in VmLck of /proc/PID/status from VADDR_INVALIDATE to VADDR_UPDATE. After
+ *   CHANGE_OWNER they are in the new address space's.
+ * - fork: a child has nothing of this. Pages that a child's write copies are
+ *   the child's copies; those that the GPU writes stay the parent's.
+ *
+ * Errors, all of which change nothing:
+ *
+ * %ENOENT
+ *	no buffer of that GPU has any address of the range.
+ * %EINVAL
+ *	start or size is not exactly a buffer's; it is not a USERPTR buffer; an
+ *	address is not page-aligned, wraps, or is not user space's;
+ *	flags that do not go together; VADDR_UPDATE of an address that is valid,
+ *	VADDR_INVALIDATE of one that is not (meant for all: of any);
+ *	VADDR_LIVE where memory is not such a shared mapping as a whole;
+ *	VADDR_UPDATE after it with an address that maps something else.
+ * %EFAULT
+ *	there is no memory at the address, or none that the buffer can use.
+ * %ENOMEM
+ *	no memory, or over RLIMIT_MEMLOCK.
+ * %ETIME
+ *	a queue did not stop in time.
+ * %ENODEV
+ *	the GPU has no VM of this process.
+ * %EINTR
+ *	a signal came first.
+ *
+ * Bits 12 to 14 are in the middle of what the in-tree driver leaves free: it
+ * counts kinds of memory upwards from bit 0 and access flags downwards from
+ * bit 31, and in eight years has come to bits 4 and 23.
+ */
+
+/**
+ * DOC: Exec with a GPU context
+ *
+ * A context normally ends with its address space. It outlives an exec of its
+ * process when nothing in it depends on the old address space and the new
+ * program can reach it:
+ *
+ * - every CPU address has been given up (VADDR_LIVE or not), and at least one
+ *   was, or VADDR_INVALIDATE was called for all of the process since the last
+ *   USERPTR buffer was made;
+ * - there is no range of shared virtual memory, no pause for a checkpoint, and
+ *   no restore that has not been resumed (VADDR_INFO tells all of this
+ *   beforehand);
+ * - a file of /dev/kfd is kept open over the exec (no O_CLOEXEC).
+ *
+ * The new program calls CHANGE_OWNER on that file before it opens /dev/kfd
+ * anew, maps doorbells, events and buffers again (the offsets are the same;
+ * render nodes have to be kept open too for that), and replaces the addresses
+ * by VADDR_UPDATE. Until then every other operation on the file is %EBADF, from
+ * whomever. Nobody but the process that held the context can adopt it; when it
+ * ends, or closes its last file of /dev/kfd, everything is freed. It may exec
+ * more than once before.
+ *
+ * Queues whose buffers all live go on through all of this.
+ */
 
 /**
  * struct kfd_ioctl_alloc_memory_of_gpu_args - ALLOC_MEMORY_OF_GPU: a buffer
@@ -710,6 +825,8 @@ struct kfd_ioctl_wait_events_args {
  * @flags: in: KFD_IOC_ALLOC_MEM_FLAGS_*: one kind, any access
  *
  * VRAM comes zeroed. The buffer is not yet mapped on any GPU.
+ *
+ * With KFD_IOC_ALLOC_MEM_FLAGS_VADDR_* no buffer is made, see above.
  */
 struct kfd_ioctl_alloc_memory_of_gpu_args {
 	__u64 va_addr;
@@ -718,6 +835,60 @@ struct kfd_ioctl_alloc_memory_of_gpu_args {
 	__u64 mmap_offset;
 	__u32 gpu_id;
 	__u32 flags;
+};
+
+/* kfd_ioctl_vaddr_info_args.capabilities */
+#define KFD_IOC_VADDR_CAP_REMAP		(1ULL << 0)	/* VADDR_INVALIDATE, VADDR_UPDATE */
+#define KFD_IOC_VADDR_CAP_LIVE		(1ULL << 1)	/* VADDR_LIVE: memfd, tmpfs */
+#define KFD_IOC_VADDR_CAP_LIVE_HUGETLB	(1ULL << 2)	/* VADDR_LIVE: hugetlbfs */
+#define KFD_IOC_VADDR_CAP_CHANGE_OWNER	(1ULL << 3)	/* contexts outlive exec */
+
+/* kfd_ioctl_vaddr_info_args.exec_blockers: what an exec would end it for */
+#define KFD_IOC_VADDR_EXEC_ADDRESSES	(1 << 0)	/* CPU addresses that are valid */
+#define KFD_IOC_VADDR_EXEC_SVM		(1 << 1)	/* shared virtual memory */
+#define KFD_IOC_VADDR_EXEC_PAUSED	(1 << 2)	/* paused for a checkpoint */
+#define KFD_IOC_VADDR_EXEC_RESTORED	(1 << 3)	/* restored, not resumed */
+
+/**
+ * struct kfd_ioctl_vaddr_info_args - VADDR_INFO: what can be done with CPU
+ *	addresses, and how they stand
+ * @capabilities: out: KFD_IOC_VADDR_CAP_*; a driver without this operation
+ *	(%EINVAL or %ENOTTY) has none
+ * @held_pages: out: pages of the system's page size that VADDR_LIVE holds and
+ *	has charged
+ * @num_userptrs: out: USERPTR buffers of the process
+ * @num_invalid: out: those that have no CPU address now
+ * @num_live: out: those of them whose pages are held
+ * @exec_blockers: out: KFD_IOC_VADDR_EXEC_*; 0: the context would outlive an
+ *	exec, if the file stays open
+ */
+struct kfd_ioctl_vaddr_info_args {
+	__u64 capabilities;
+	__u64 held_pages;
+	__u32 num_userptrs;
+	__u32 num_invalid;
+	__u32 num_live;
+	__u32 exec_blockers;
+};
+
+/**
+ * struct kfd_ioctl_change_owner_args - CHANGE_OWNER: adopt a context after exec
+ * @flags: in: 0
+ * @pad: in: 0
+ *
+ * By the process that held the context, in its new address space, on a file of
+ * /dev/kfd that was kept open. Pages that are held are charged to the new
+ * address space before they are taken off the old one's account.
+ *
+ * %EBADF: not this process's context, or it has ended: see the conditions
+ * above. %EINVAL: @flags or @pad; it already is the owner. %EBUSY: the address
+ * space has a context of its own, or the old one is still in use (by a process
+ * that shares it) and the conditions do not hold. %ENOMEM: no memory, or over
+ * RLIMIT_MEMLOCK: it can be called again. %EPERM: by a 32-bit program. %EINTR.
+ */
+struct kfd_ioctl_change_owner_args {
+	__u32 flags;
+	__u32 pad;
 };
 
 /**
@@ -1297,5 +1468,18 @@ struct kfd_ioctl_set_xnack_mode_args {
 /* Requests are numbered from START up to, not including, END */
 #define AMDKFD_COMMAND_START		0x01
 #define AMDKFD_COMMAND_END		0x24
+
+/*
+ * This driver's extensions. The in-tree driver counts up from 0x01, the one
+ * that AMD ships outside of the tree has further operations from 0x80 on; half
+ * of what is left above that is left to each.
+ */
+#define AMDKFD_IOC_VADDR_INFO \
+	AMDKFD_IOR(0xc0, struct kfd_ioctl_vaddr_info_args)
+#define AMDKFD_IOC_CHANGE_OWNER \
+	AMDKFD_IOW(0xc1, struct kfd_ioctl_change_owner_args)
+
+#define AMDKFD_EXTENSION_START		0xc0
+#define AMDKFD_EXTENSION_END		0xc2
 
 #endif /* KFD_IOCTL_H_INCLUDED */
