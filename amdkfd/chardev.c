@@ -333,7 +333,7 @@ static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	if (!desc)
 		return -ENOTTY;
 	criu = desc->flags & KFD_IOCTL_CRIU;
-	ret = kfd_gate_check(p->lead_thread, p->mm, criu, criu);
+	ret = kfd_gate_check(p->tgid, p->mm, criu, criu);
 	if (ret)
 		return ret;
 	if (!desc->func)

@@ -70,7 +70,7 @@ void kfd_show_fdinfo(struct seq_file *m, struct file *filp)
 	ret = kfd_process_lock(p);
 	if (ret == -EINTR)
 		return;
-	seq_printf(m, "kfd-pid:\t%d\n", task_tgid_vnr(p->lead_thread));
+	seq_printf(m, "kfd-pid:\t%d\n", pid_vnr(p->tgid));
 	seq_printf(m, "kfd-dead:\t%d\n", ret ? 1 : 0);
 	if (!ret) {
 		ret = kfd_show_state(m, p);
@@ -78,5 +78,5 @@ void kfd_show_fdinfo(struct seq_file *m, struct file *filp)
 		if (ret)
 			return;
 	}
-	seq_printf(m, "kfd-end:\t%d\n", task_tgid_vnr(p->lead_thread));
+	seq_printf(m, "kfd-end:\t%d\n", pid_vnr(p->tgid));
 }

@@ -11,6 +11,7 @@
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
+#include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -20,21 +21,25 @@
 
 /**
  * kfd_gate_who() - relation of the caller to the process behind a file
- * @lead_thread: thread group leader of the process at open, referenced by the
- *	caller
+ * @tgid: thread group of the process, referenced by the caller
+ *
+ * Its leader is looked up anew: after an exec by another thread it is not the
+ * task that it was.
  *
  * Context: any task context.
  * Return: KFD_GATE_SELF, KFD_GATE_TRACER or KFD_GATE_STRANGER.
  */
-enum kfd_gate_who kfd_gate_who(struct task_struct *lead_thread)
+enum kfd_gate_who kfd_gate_who(struct pid *tgid)
 {
+	struct task_struct *leader;
 	bool tracer;
 
-	if (same_thread_group(lead_thread, current))
+	if (task_tgid(current) == tgid)
 		return KFD_GATE_SELF;
 
 	rcu_read_lock();
-	tracer = ptrace_parent(lead_thread) == current;
+	leader = pid_task(tgid, PIDTYPE_TGID);
+	tracer = leader && ptrace_parent(leader) == current;
 	rcu_read_unlock();
 
 	return tracer ? KFD_GATE_TRACER : KFD_GATE_STRANGER;
@@ -75,7 +80,7 @@ int kfd_gate_decide(const struct kfd_gate_facts *facts, bool need_capability,
 
 /**
  * kfd_gate_check() - whether the caller may do an operation on a file
- * @lead_thread: thread group leader of the process behind the file
+ * @tgid: thread group of the process behind the file
  * @mm: address space of that process (compared, never dereferenced)
  * @need_capability: see kfd_gate_decide()
  * @tracer_allowed: likewise
@@ -85,11 +90,11 @@ int kfd_gate_decide(const struct kfd_gate_facts *facts, bool need_capability,
  * Context: any task context.
  * Return: as kfd_gate_decide().
  */
-int kfd_gate_check(struct task_struct *lead_thread, const struct mm_struct *mm,
+int kfd_gate_check(struct pid *tgid, const struct mm_struct *mm,
 		   bool need_capability, bool tracer_allowed)
 {
 	struct kfd_gate_facts facts = {
-		.who = kfd_gate_who(lead_thread),
+		.who = kfd_gate_who(tgid),
 		.same_mm = current->mm == mm,
 		.capable = true,
 	};

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 
 struct mm_struct;
-struct task_struct;
+struct pid;
 
 /**
  * enum kfd_gate_who - relation of the caller to the process behind the fd
@@ -34,10 +34,10 @@ struct kfd_gate_facts {
 	bool capable;
 };
 
-enum kfd_gate_who kfd_gate_who(struct task_struct *lead_thread);
+enum kfd_gate_who kfd_gate_who(struct pid *tgid);
 int kfd_gate_decide(const struct kfd_gate_facts *facts, bool need_capability,
 		    bool tracer_allowed);
-int kfd_gate_check(struct task_struct *lead_thread, const struct mm_struct *mm,
+int kfd_gate_check(struct pid *tgid, const struct mm_struct *mm,
 		   bool need_capability, bool tracer_allowed);
 
 #endif

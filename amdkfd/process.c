@@ -429,7 +429,7 @@ static void kfd_process_free(struct work_struct *work)
 		mutex_destroy(&pdd->vm.lock);
 		kfree(pdd);
 	}
-	put_task_struct(p->lead_thread);
+	put_pid(p->tgid);
 	mutex_destroy(&p->lock);
 	kfree(p);
 	/* kfd_process_exit() waits for the rest of this function. */
@@ -447,7 +447,7 @@ static void kfd_process_kill(struct kfd_process *p)
 	/* For good: nobody is told. */
 	if (kfd_process_stop(p))
 		pr_warn("process %d: a queue did not stop when the process ended\n",
-			task_pid_nr(p->lead_thread));
+			pid_nr(p->tgid));
 	queue_work(kfd_process_wq, &kfd_process_get(p)->teardown);
 }
 
@@ -569,7 +569,7 @@ static struct kfd_process *kfd_process_alloc(struct mm_struct *mm)
 	p->mm = mm;
 	kfd_mirrors_init(&p->mirrors, p);
 	p->mn.ops = &kfd_process_mn_ops;
-	p->lead_thread = get_task_struct(current->group_leader);
+	p->tgid = get_pid(task_tgid(current));
 	return p;
 }
 

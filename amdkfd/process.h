@@ -149,7 +149,7 @@ struct kfd_refusal {
  * @lock: serialises ioctls that change state
  * @mn: release callback of the mm
  * @mm: identity of the address space; not a reference
- * @lead_thread: thread group leader at open, referenced
+ * @tgid: thread group that opened it, referenced; immutable
  * @pasid: 1..65535, unique among live processes; immutable
  * @mapping: address space of all VMAs of this process's kfd files
  * @dead: the mm is going and teardown has begun; every ioctl answers EBADF.
@@ -178,7 +178,7 @@ struct kfd_process {
 	struct mutex lock; /* ioctls that change state */
 	struct mmu_notifier mn;
 	struct mm_struct *mm;
-	struct task_struct *lead_thread;
+	struct pid *tgid;
 	u32 pasid;
 	struct address_space mapping;
 	bool dead;

@@ -149,7 +149,7 @@ static s64 kfd_smi_now(void)
 
 static pid_t kfd_smi_pid(const struct kfd_process *p)
 {
-	return task_pid_nr(p->lead_thread);
+	return pid_nr(p->tgid);
 }
 
 /**
@@ -161,10 +161,15 @@ static pid_t kfd_smi_pid(const struct kfd_process *p)
  */
 void kfd_smi_vm_fault(struct kfd_process *p, struct kfd_device *dev)
 {
-	char name[TASK_COMM_LEN];
+	char name[TASK_COMM_LEN] = "";
+	struct task_struct *leader;
 	char *c;
 
-	get_task_comm(name, p->lead_thread);
+	rcu_read_lock();
+	leader = pid_task(p->tgid, PIDTYPE_TGID);
+	if (leader)
+		get_task_comm(name, leader);
+	rcu_read_unlock();
 	/* A process chooses its name; the lines of others it does not write. */
 	for (c = name; *c; c++)
 		if (!isprint(*c))

@@ -107,8 +107,7 @@ static int kfd_criu_try_info(struct kfd_process *p, const struct file *filp,
 	args->num_bos = kfd_bos->count(p);
 	args->num_objects = kfd_criu_num_objects(p);
 	args->priv_data_size = kfd_criu_image_size(p);
-	args->pid = task_tgid_nr_ns(p->lead_thread,
-				    task_active_pid_ns(p->lead_thread));
+	args->pid = pid_nr_ns(p->tgid, ns_of_pid(p->tgid));
 	if (drain->wanted)
 		args->priv_data = KFD_CRIU_DRAIN_ANSWERED |
 				  (drain->drained ? KFD_CRIU_DRAINED : 0);

@@ -44,15 +44,16 @@ static void kfd_pause_watch_start(struct kfd_process *p)
 /* Whether the owner is alive and still is the process or its tracer. */
 static bool kfd_pause_owner_there(struct kfd_process *p)
 {
-	struct task_struct *tracer, *owner;
+	struct task_struct *leader, *tracer, *owner;
 	bool there = false;
 
 	rcu_read_lock();
 	owner = pid_task(p->pause.owner, PIDTYPE_TGID);
-	if (owner && same_thread_group(owner, p->lead_thread)) {
+	leader = pid_task(p->tgid, PIDTYPE_TGID);
+	if (owner && p->pause.owner == p->tgid) {
 		there = true;
-	} else if (owner) {
-		tracer = ptrace_parent(p->lead_thread);
+	} else if (owner && leader) {
+		tracer = ptrace_parent(leader);
 		there = tracer && same_thread_group(tracer, owner);
 	}
 	rcu_read_unlock();

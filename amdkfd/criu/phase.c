@@ -53,7 +53,7 @@ const char *const kfd_phase_names[KFD_NUM_PHASES] = {
 void kfd_criu_phase(struct kfd_process *p, enum kfd_phase phase)
 {
 	lockdep_assert_held(&p->lock);
-	trace_criu_phase(p->pasid, task_tgid_nr(p->lead_thread),
+	trace_criu_phase(p->pasid, pid_nr(p->tgid),
 			 kfd_phase_names[phase]);
 	kfd_stop_point(phase);
 }

@@ -52,13 +52,16 @@ static int sharing_count_fd(const void *arg, struct file *file, unsigned int fd)
 }
 
 /* The table of a thread group that has one: all threads share it, as a rule. */
-static struct files_struct *sharing_count_fds(struct task_struct *leader,
+static struct files_struct *sharing_count_fds(struct pid *tgid,
 					      struct sharing_count *count)
 {
 	struct files_struct *files = NULL;
-	struct task_struct *t;
+	struct task_struct *leader, *t;
 
 	rcu_read_lock();
+	leader = pid_task(tgid, PIDTYPE_TGID);
+	if (!leader)
+		goto out;
 	for_each_thread(leader, t) {
 		task_lock(t);
 		files = t->files;
@@ -68,6 +71,7 @@ static struct files_struct *sharing_count_fds(struct task_struct *leader,
 		if (files)
 			break;
 	}
+out:
 	rcu_read_unlock();
 	return files;
 }
@@ -91,7 +95,7 @@ static int sharing_count_own(struct kfd_process *p, struct sharing_count *count)
 	struct files_struct *files;
 	int ret = 0;
 
-	files = sharing_count_fds(p->lead_thread, count);
+	files = sharing_count_fds(p->tgid, count);
 	if (current->files != files)
 		iterate_fd(current->files, 0, sharing_count_fd, count);
 	if (mmget_not_zero(p->mm)) {

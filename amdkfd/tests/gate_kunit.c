@@ -124,27 +124,28 @@ static void gate_decision(struct kunit *test)
 }
 
 /*
- * A task as far as the gate looks at one: of our thread group or of one of its
- * own, traced by us or by another or not at all.
+ * A thread group as far as the gate looks at one: ours, or another whose leader
+ * is traced by us or by somebody else or not at all.
  */
-static struct task_struct *gate_task(struct kunit *test, enum gate_caller who)
+static struct pid *gate_group(struct kunit *test, enum gate_caller who)
 {
 	struct task_struct *task, *other;
+	struct pid *tgid;
+
+	if (who == OWN_PROCESS || who == OWN_THREAD || who == OWN_AFTER_EXEC)
+		return task_tgid(current);
 
 	task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
 	other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, task);
 	KUNIT_ASSERT_NOT_NULL(test, other);
-	task->signal = kunit_kzalloc(test, sizeof(*task->signal), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, task->signal);
+	tgid = kunit_kzalloc(test, sizeof(*tgid), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, tgid);
+	hlist_add_head_rcu(&task->pid_links[PIDTYPE_TGID],
+			   &tgid->tasks[PIDTYPE_TGID]);
 	RCU_INIT_POINTER(task->real_parent, other);
 	RCU_INIT_POINTER(task->parent, other);
 	switch (who) {
-	case OWN_PROCESS:
-	case OWN_THREAD:
-	case OWN_AFTER_EXEC:
-		task->signal = current->signal;
-		break;
 	case CHILD:
 		/* We are the child: its lead thread is our real parent. */
 		break;
@@ -162,7 +163,7 @@ static struct task_struct *gate_task(struct kunit *test, enum gate_caller who)
 		task->ptrace = PT_PTRACED;
 		break;
 	}
-	return task;
+	return tgid;
 }
 
 /* A user namespace that has ours above it; nobody else ever sees it. */
@@ -194,7 +195,7 @@ static void gate_set_caps(struct cred *cred, enum gate_caps caps,
 static int gate_call(struct kunit *test, enum gate_caller who,
 		     enum gate_caps caps, struct user_namespace *ns, bool criu)
 {
-	struct task_struct *task = gate_task(test, who);
+	struct pid *tgid = gate_group(test, who);
 	struct user_namespace *own_ns;
 	const struct mm_struct *mm;
 	const struct cred *old;
@@ -203,13 +204,13 @@ static int gate_call(struct kunit *test, enum gate_caller who,
 
 	/* Another address space than ours: only compared. */
 	mm = who == OWN_PROCESS || who == OWN_THREAD ? current->mm :
-						       (void *)task;
+						       (void *)tgid;
 	cred = prepare_creds();
 	KUNIT_ASSERT_NOT_NULL(test, cred);
 	own_ns = cred->user_ns;
 	gate_set_caps(cred, caps, ns);
 	old = override_creds(cred);
-	ret = kfd_gate_check(task, mm, criu, criu);
+	ret = kfd_gate_check(tgid, mm, criu, criu);
 	revert_creds(old);
 	cred->user_ns = own_ns;
 	put_cred(cred);
@@ -235,13 +236,17 @@ static void gate_matrix(struct kunit *test)
 /* Real tasks: this one, and one that is never anything to us. */
 static void gate_relations(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, (int)KFD_GATE_SELF, (int)kfd_gate_who(current));
-	KUNIT_EXPECT_EQ(test, (int)KFD_GATE_STRANGER,
-			(int)kfd_gate_who(&init_task));
-	KUNIT_EXPECT_EQ(test, 0,
-			kfd_gate_check(current, current->mm, true, true));
+	struct pid *init = find_get_pid(1);
+
+	KUNIT_ASSERT_NOT_NULL(test, init);
+	KUNIT_EXPECT_EQ(test, (int)KFD_GATE_SELF,
+			(int)kfd_gate_who(task_tgid(current)));
+	KUNIT_EXPECT_EQ(test, (int)KFD_GATE_STRANGER, (int)kfd_gate_who(init));
+	KUNIT_EXPECT_EQ(test, 0, kfd_gate_check(task_tgid(current), current->mm,
+						true, true));
 	KUNIT_EXPECT_EQ(test, -EBADF,
-			kfd_gate_check(&init_task, current->mm, true, true));
+			kfd_gate_check(init, current->mm, true, true));
+	put_pid(init);
 }
 
 static struct kunit_case gate_cases[] = {
