@@ -222,6 +222,7 @@ static int kfd_open(struct inode *inode, struct file *filp)
 		return PTR_ERR(p) == -EINTR ? -ERESTARTSYS : PTR_ERR(p);
 
 	filp->private_data = p;
+	kfd_owner_file_opened(p);
 	/* One address space for all files of a process, to unmap from. */
 	filp->f_mapping = &p->mapping;
 	return 0;
@@ -237,6 +238,7 @@ static int kfd_release(struct inode *inode, struct file *filp)
 {
 	/* The process may go now, and its address space with it. */
 	filp->f_mapping = inode->i_mapping;
+	kfd_owner_file_released(filp->private_data);
 	kfd_process_put(filp->private_data);
 	return 0;
 }
@@ -333,7 +335,7 @@ static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	if (!desc)
 		return -ENOTTY;
 	criu = desc->flags & KFD_IOCTL_CRIU;
-	ret = kfd_gate_check(p->tgid, p->mm, criu, criu);
+	ret = kfd_gate_check(p->tgid, READ_ONCE(p->mm), criu, criu);
 	if (ret)
 		return ret;
 	if (!desc->func)
@@ -363,7 +365,7 @@ static int kfd_mmap(struct file *filp, struct vm_area_struct *vma)
 	struct kfd_process *p = filp->private_data;
 	struct kfd_process_device *pdd;
 
-	if (vma->vm_mm != p->mm || READ_ONCE(p->dead))
+	if (vma->vm_mm != READ_ONCE(p->mm) || READ_ONCE(p->dead))
 		return -EBADF;
 	/* Private pages of a device cannot be told from its own. */
 	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)

@@ -95,6 +95,13 @@ void kfd_mapping_setup(struct address_space *mapping)
 	mapping_set_gfp_mask(mapping, GFP_USER);
 }
 
+/* One that was left in the address space of before an adoption gets nothing. */
+static vm_fault_t kfd_mapping_check(const struct kfd_process *p,
+				    const struct vm_area_struct *vma)
+{
+	return vma->vm_mm == READ_ONCE(p->mm) ? 0 : VM_FAULT_SIGBUS;
+}
+
 static vm_fault_t kfd_doorbell_vm_fault(struct vm_fault *vmf)
 {
 	struct kfd_process_device *pdd = vmf->vma->vm_private_data;
@@ -106,8 +113,11 @@ static vm_fault_t kfd_doorbell_vm_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	mutex_lock(&pdd->doorbell_lock);
-	pdd->dev->ops->doorbell_fault(pdd->dev->gpu, db);
-	ret = vmf_insert_pfn(vmf->vma, vmf->address, db->pfn + page);
+	ret = kfd_mapping_check(pdd->process, vmf->vma);
+	if (!ret) {
+		pdd->dev->ops->doorbell_fault(pdd->dev->gpu, db);
+		ret = vmf_insert_pfn(vmf->vma, vmf->address, db->pfn + page);
+	}
 	mutex_unlock(&pdd->doorbell_lock);
 	return ret;
 }
@@ -119,13 +129,38 @@ static const struct vm_operations_struct kfd_doorbell_vm_ops = {
 static vm_fault_t kfd_mmio_vm_fault(struct vm_fault *vmf)
 {
 	struct kfd_process_device *pdd = vmf->vma->vm_private_data;
+	vm_fault_t ret;
 
-	return vmf_insert_pfn(vmf->vma, vmf->address, pdd->doorbell.mmio_pfn);
+	mutex_lock(&pdd->doorbell_lock);
+	ret = kfd_mapping_check(pdd->process, vmf->vma);
+	if (!ret)
+		ret = vmf_insert_pfn(vmf->vma, vmf->address,
+				     pdd->doorbell.mmio_pfn);
+	mutex_unlock(&pdd->doorbell_lock);
+	return ret;
 }
 
 static const struct vm_operations_struct kfd_mmio_vm_ops = {
 	.fault = kfd_mmio_vm_fault,
 };
+
+/**
+ * kfd_mapping_revoke() - take all mappings of a process's files away
+ * @p: the process, which has changed its address space just now
+ *
+ * Context: sleeps; process->lock held; takes each GPU's doorbell_lock, so that
+ * a fault in the old address space comes before or finds that it is old.
+ */
+void kfd_mapping_revoke(struct kfd_process *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->n_pdds; i++) {
+		mutex_lock(&p->pdds[i]->doorbell_lock);
+		mutex_unlock(&p->pdds[i]->doorbell_lock);
+	}
+	unmap_mapping_range(&p->mapping, 0, 0, 1);
+}
 
 /**
  * kfd_doorbell_mmap() - map a GPU's doorbell slice or MMIO page

@@ -443,13 +443,16 @@ static void mirrors_restore_work(struct work_struct *work)
 {
 	struct kfd_mirrors *mirrors = container_of(work, struct kfd_mirrors,
 						   restore_work.work);
-	struct mm_struct *mm = mirrors->mm;
+	struct mm_struct *mm;
 	int ret;
 
-	/* No user left: there is nothing to come back to. */
-	if (!mmget_not_zero(mm))
-		return;
 	mutex_lock(&mirrors->validate_lock);
+	mm = mirrors->mm;
+	/* No user left: there is nothing to come back to. */
+	if (!mmget_not_zero(mm)) {
+		mutex_unlock(&mirrors->validate_lock);
+		return;
+	}
 	ret = mirrors_restore_pass(mirrors);
 	if (ret) {
 		pr_debug("amdkfd: pasid %u: memory not restored yet: %d\n",
@@ -748,6 +751,26 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
 	mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
 	mirrors->storm_ms = RESTORE_DELAY_MIN_MS;
 	mirrors->restored_at = jiffies - STORM_CALM_JIFFIES - 1;
+}
+
+/**
+ * kfd_mirrors_rebind() - the process has another address space
+ * @mirrors: no mirror is watched
+ * @mm: the new one
+ *
+ * Context: sleeps; process->lock held.
+ */
+void kfd_mirrors_rebind(struct kfd_mirrors *mirrors, struct mm_struct *mm)
+{
+	struct mm_struct *old;
+
+	lockdep_assert_held(&mirrors->process->lock);
+	mmgrab(mm);
+	mutex_lock(&mirrors->validate_lock);
+	old = mirrors->mm;
+	mirrors->mm = mm;
+	mutex_unlock(&mirrors->validate_lock);
+	mmdrop(old);
 }
 
 /**

@@ -22,6 +22,7 @@
 struct kfd_mirror;
 struct kfd_mirror_chunk;
 struct kfd_process;
+struct mm_struct;
 struct page;
 
 /**
@@ -67,6 +68,7 @@ struct kfd_mirror_ops {
  * struct kfd_mirrors - all mirrors of a process; in struct kfd_process
  * @process: whose
  * @mm: its address space; the struct is held, the address space is not
+ *	(validate_lock)
  * @validate_lock: one at a time makes pages present; no mirror goes away
  *	meanwhile
  * @notifier_lock: presence of pages, and the fields said below; taken by the
@@ -103,7 +105,7 @@ struct kfd_mirrors {
 
 /**
  * struct kfd_mirror - a range of process memory; embedded in its owner's struct
- * @addr: CPU address of the first page; immutable
+ * @addr: CPU address of the first page; immutable while @watched
  * @lost_since: jiffies of the first vain attempt since it went onto the list;
  *	0: none (validate_lock)
  * @npages: its length; immutable
@@ -141,6 +143,7 @@ struct kfd_mirror {
 int kfd_mirrors_module_init(void);
 void kfd_mirrors_module_exit(void);
 void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p);
+void kfd_mirrors_rebind(struct kfd_mirrors *mirrors, struct mm_struct *mm);
 void kfd_mirrors_close(struct kfd_mirrors *mirrors);
 void kfd_mirrors_fini(struct kfd_mirrors *mirrors);
 

@@ -10,16 +10,17 @@
  *    When two threads race, the loser's is taken down like any other.
  *  - It does not die with its files: a process may close /dev/kfd and open it
  *    again and finds its state.
- *  - The end of the mm (exit, or exec) calls the notifier's release. From then
- *    on nothing of the process runs on a GPU, every ioctl answers EBADF and
- *    no look-up finds it. Release takes no process->lock: it may be called from
- *    whoever drops the last reference on the mm, maybe inside that lock. It
- *    queues the teardown work and returns.
+ *  - The end of the mm (exit, or exec) calls the notifier's release. Unless the
+ *    context may be adopted (owner.c), nothing of the process runs on a GPU from
+ *    then on, every ioctl answers EBADF and no look-up finds it. Release takes
+ *    no process->lock: it may be called from whoever drops the last reference
+ *    on the mm, maybe inside that lock. It queues the teardown work and returns.
  *  - Teardown waits for who is inside process->lock, takes down the components,
- *    gives back VMs and doorbells, and ends with mmu_notifier_put(), whose
- *    reference goes after an SRCU grace period. Till then p->mm points to a
- *    live struct (its user count may be 0: use mmget_not_zero(), and
- *    mmput_async() where process->lock or a component's lock is held).
+ *    gives back VMs and doorbells, and ends with the notifier, whose reference
+ *    goes after an SRCU grace period. Till then p->mm points to a live struct
+ *    (its user count may be 0: use mmget_not_zero(), or without process->lock
+ *    kfd_process_mm_get(), and mmput_async() where process->lock or a
+ *    component's lock is held).
  *  - The last reference (that of the notifier, of a file, of a look-up)
  *    queues the work that frees the struct, because it may be dropped in
  *    atomic context. It holds the module until then, so that module exit finds
@@ -32,6 +33,7 @@
 
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -46,7 +48,7 @@
 
 static DEFINE_XARRAY(kfd_processes);
 static DEFINE_XARRAY_ALLOC1(kfd_pasids);
-static struct workqueue_struct *kfd_process_wq;
+struct workqueue_struct *kfd_process_wq;
 static const struct kfd_component_ops *kfd_components[KFD_NUM_COMPONENTS];
 
 /* --- registration of floor 3 --------------------------------------------- */
@@ -150,6 +152,31 @@ static struct kfd_process *kfd_process_find(struct xarray *xa,
 struct kfd_process *kfd_process_get_by_mm(const struct mm_struct *mm)
 {
 	return kfd_process_find(&kfd_processes, (unsigned long)mm);
+}
+
+/**
+ * kfd_process_publish() - let a process be found by an address space
+ * @p: the process
+ * @mm: the address space
+ *
+ * Context: sleeps.
+ * Return: 0; -EBUSY: the address space has a process; -ENOMEM.
+ */
+int kfd_process_publish(struct kfd_process *p, struct mm_struct *mm)
+{
+	return xa_insert(&kfd_processes, (unsigned long)mm, p, GFP_KERNEL);
+}
+
+/**
+ * kfd_process_unpublish() - undo kfd_process_publish(), if it was done
+ * @p: the process
+ * @mm: the address space
+ *
+ * Context: any but interrupts.
+ */
+void kfd_process_unpublish(struct kfd_process *p, struct mm_struct *mm)
+{
+	xa_cmpxchg(&kfd_processes, (unsigned long)mm, p, NULL, 0);
 }
 
 /**
@@ -410,7 +437,7 @@ static void kfd_process_teardown(struct work_struct *work)
 	kfd_process_dismantle(p);
 	mutex_unlock(&p->lock);
 
-	mmu_notifier_put(&p->mn);
+	kfd_owner_unbind(p);
 	kfd_process_put(p);
 }
 
@@ -429,42 +456,33 @@ static void kfd_process_free(struct work_struct *work)
 		mutex_destroy(&pdd->vm.lock);
 		kfree(pdd);
 	}
-	put_pid(p->tgid);
+	kfd_owner_fini(p);
 	mutex_destroy(&p->lock);
 	kfree(p);
 	/* kfd_process_exit() waits for the rest of this function. */
 	module_put(THIS_MODULE);
 }
 
-/* The beginning of the end; @p stays valid for the caller. */
-static void kfd_process_kill(struct kfd_process *p)
+/**
+ * kfd_process_kill() - the beginning of the end
+ * @p: the process, which stays valid for the caller
+ *
+ * Context: NOTIFIER context (amdkfd/device.h) is fine; takes the GPUs'
+ * scheduler_lock.
+ */
+void kfd_process_kill(struct kfd_process *p)
 {
 	if (atomic_xchg(&p->dying, 1))
 		return;
 
 	WRITE_ONCE(p->dead, true);
-	xa_cmpxchg(&kfd_processes, (unsigned long)p->mm, p, NULL, 0);
+	kfd_process_unpublish(p, READ_ONCE(p->mm));
 	/* For good: nobody is told. */
 	if (kfd_process_stop(p))
 		pr_warn("process %d: a queue did not stop when the process ended\n",
 			pid_nr(p->tgid));
 	queue_work(kfd_process_wq, &kfd_process_get(p)->teardown);
 }
-
-static void kfd_process_mn_release(struct mmu_notifier *mn, struct mm_struct *mm)
-{
-	kfd_process_kill(container_of(mn, struct kfd_process, mn));
-}
-
-static void kfd_process_mn_free(struct mmu_notifier *mn)
-{
-	kfd_process_put(container_of(mn, struct kfd_process, mn));
-}
-
-static const struct mmu_notifier_ops kfd_process_mn_ops = {
-	.release = kfd_process_mn_release,
-	.free_notifier = kfd_process_mn_free,
-};
 
 /* --- the beginning --------------------------------------------------------- */
 
@@ -566,10 +584,8 @@ static struct kfd_process *kfd_process_alloc(struct mm_struct *mm)
 	INIT_WORK(&p->teardown, kfd_process_teardown);
 	INIT_WORK(&p->free, kfd_process_free);
 	kfd_mapping_setup(&p->mapping);
-	p->mm = mm;
+	kfd_owner_init(p, mm);
 	kfd_mirrors_init(&p->mirrors, p);
-	p->mn.ops = &kfd_process_mn_ops;
-	p->tgid = get_pid(task_tgid(current));
 	return p;
 }
 
@@ -592,10 +608,8 @@ static struct kfd_process *kfd_process_make(struct mm_struct *mm)
 	if (ret)
 		goto err_put;
 
-	kfd_process_get(p);	/* the notifier's */
-	ret = mmu_notifier_register(&p->mn, mm);
+	ret = kfd_owner_bind(p);
 	if (ret) {
-		kfd_process_put(p);
 		mutex_lock(&p->lock);
 		kfd_process_dismantle(p);
 		mutex_unlock(&p->lock);
@@ -638,8 +652,7 @@ struct kfd_process *kfd_process_create_current(void)
 		p = kfd_process_make(mm);
 		if (IS_ERR(p))
 			return p;
-		ret = xa_insert(&kfd_processes, (unsigned long)mm, p,
-				GFP_KERNEL);
+		ret = kfd_process_publish(p, mm);
 		if (!ret)
 			return p;
 

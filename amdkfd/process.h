@@ -3,8 +3,9 @@
  * A process that uses KFD and what it has on each GPU (floor 2).
  *
  * A kfd_process is found by mm. It refers to its mm by pointer only; the
- * mmu_notifier release callback takes its state down, the last reference
- * (open files, work items, look-ups) frees the struct.
+ * mmu_notifier release callback takes its state down or, when nothing in it
+ * depends on the mm any more, leaves it to be adopted (owner.c); the last
+ * reference (open files, work items, look-ups) frees the struct.
  *
  * Lock order, outermost first. What a lock protects is said at the field.
  *
@@ -18,6 +19,7 @@
  *	              object locks
  *	                process->event_lock	spinlock
  *	                kfd_smi_lock	spinlock (smi.c)
+ *	                owner->lock	spinlock; nothing is taken inside it
  *
  * Floor 3 (memory, queue, event) hangs its state into @state / @state of the
  * per-device data by registering kfd_component_ops; floor 2 never looks in.
@@ -27,7 +29,6 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
-#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -42,8 +43,11 @@
 #include "mirror.h"
 #include "vm.h"
 
+struct kfd_owner_notifier;
 struct kfd_process;
 struct kfd_process_device;
+struct mm_struct;
+struct pid;
 struct seq_file;
 
 /**
@@ -127,6 +131,43 @@ struct kfd_pause {
 	struct delayed_work watch;
 };
 
+/**
+ * struct kfd_owner - whose a process is, and what becomes of it at the end of
+ *	its address space (owner.c)
+ * @lock: protects the other fields and kfd_process.mm
+ * @notifier: tells when kfd_process.mm ends
+ * @files: open files of /dev/kfd
+ * @orphan: the address space is gone, the context waits to be adopted
+ * @watch: ends an orphan whose thread group has ended; pending, it holds a
+ *	reference on the process
+ */
+struct kfd_owner {
+	spinlock_t lock;	/* the binding to an address space */
+	struct kfd_owner_notifier *notifier;
+	u32 files;
+	bool orphan;
+	struct delayed_work watch;
+};
+
+/**
+ * struct kfd_addresses - how the CPU addresses of USERPTR buffers stand
+ * @userptrs: buffers
+ * @invalid: those without an address
+ * @live: those of them whose pages are held
+ * @given_up: all addresses were given up, even if there were none
+ * @held_pages: pages that are held; charged to kfd_process.mm
+ *
+ * Protected by process->lock; at the end of the address space, when no thread
+ * of the process runs in it, read without.
+ */
+struct kfd_addresses {
+	u32 userptrs;
+	u32 invalid;
+	u32 live;
+	bool given_up;
+	u64 held_pages;
+};
+
 #define KFD_REFUSAL_TEXT	160
 
 /**
@@ -147,8 +188,10 @@ struct kfd_refusal {
  * struct kfd_process - a process (mm) that opened /dev/kfd
  * @ref: references: the mm's notifier, every open file, look-ups, works
  * @lock: serialises ioctls that change state
- * @mn: release callback of the mm
- * @mm: identity of the address space; not a reference
+ * @owner: whose it is
+ * @mm: identity of the address space; owner.notifier holds the struct. Changes
+ *	with @lock and owner.lock held: either protects a reader; without them
+ *	it is good for comparing (READ_ONCE)
  * @tgid: thread group that opened it, referenced; immutable
  * @pasid: 1..65535, unique among live processes; immutable
  * @mapping: address space of all VMAs of this process's kfd files
@@ -164,6 +207,7 @@ struct kfd_refusal {
  * @mirrors: memory of the process that GPUs use
  * @pause: checkpoint in progress (@lock)
  * @refusal: why there is none (@lock)
+ * @addresses: CPU addresses of buffers
  * @smi_sessions: SMI files that it has opened and that are still open, in
  *	whatever process (raised in @lock)
  * @xnack_enabled: SET_XNACK_MODE (@lock)
@@ -176,7 +220,7 @@ struct kfd_refusal {
 struct kfd_process {
 	struct kref ref;
 	struct mutex lock; /* ioctls that change state */
-	struct mmu_notifier mn;
+	struct kfd_owner owner;
 	struct mm_struct *mm;
 	struct pid *tgid;
 	u32 pasid;
@@ -190,6 +234,7 @@ struct kfd_process {
 	struct kfd_mirrors mirrors;
 	struct kfd_pause pause;
 	struct kfd_refusal refusal;
+	struct kfd_addresses addresses;
 	atomic_t smi_sessions;
 	bool xnack_enabled;
 	bool restored;
@@ -310,10 +355,32 @@ int kfd_process_device_acquire_vm(struct kfd_process_device *pdd,
 				  struct file *drm_file);
 void kfd_process_device_release_vm(struct kfd_process_device *pdd);
 
+/* For owner.c: the table of processes by mm, the end, and its works. */
+extern struct workqueue_struct *kfd_process_wq;
+
+int kfd_process_publish(struct kfd_process *p, struct mm_struct *mm);
+void kfd_process_unpublish(struct kfd_process *p, struct mm_struct *mm);
+void kfd_process_kill(struct kfd_process *p);
+
+/* owner.c: the binding to an address space */
+void kfd_owner_init(struct kfd_process *p, struct mm_struct *mm);
+void kfd_owner_fini(struct kfd_process *p);
+int kfd_owner_bind(struct kfd_process *p);
+void kfd_owner_unbind(struct kfd_process *p);
+void kfd_owner_file_opened(struct kfd_process *p);
+void kfd_owner_file_released(struct kfd_process *p);
+bool kfd_process_is_orphan(struct kfd_process *p);
+u32 kfd_process_exec_blockers(struct kfd_process *p);
+int kfd_process_adopt(struct kfd_process *p);
+struct mm_struct *kfd_process_mm_get(struct kfd_process *p);
+int kfd_process_charge(struct kfd_process *p, u64 pages);
+void kfd_process_uncharge(struct kfd_process *p, u64 pages);
+
 /* doorbell.c: mmap() of /dev/kfd, types doorbell and MMIO */
 int kfd_mapping_init(void);
 void kfd_mapping_exit(void);
 void kfd_mapping_setup(struct address_space *mapping);
+void kfd_mapping_revoke(struct kfd_process *p);
 int kfd_doorbell_mmap(struct kfd_process_device *pdd,
 		      struct vm_area_struct *vma, bool mmio);
 
@@ -377,18 +444,26 @@ void kfd_process_bo_vunmap(struct kfd_process *p, void *cookie);
  *	never; ERR_PTR: -EINVAL: not all of it is shared with the GPU, or only
  *	for reading and @write; -ENOMEM
  * @release: undo @hold
+ * @in_use: whether any memory is shared, or, with XNACK, all of it; does not
+ *	sleep and needs no lock
+ * @settle: of a process that shares nothing: when it returns, nothing of svm/
+ *	is under way that uses the address space
  *
- * Called with p->lock held; sleep.
+ * Called with p->lock held, but for @in_use; sleep.
  */
 struct kfd_svm_ops {
 	bool (*overlaps)(struct kfd_process *p, u64 start, u64 size);
 	void *(*hold)(struct kfd_process_device *pdd, u64 start, u64 size,
 		      bool write);
 	void (*release)(struct kfd_process_device *pdd, void *hold);
+	bool (*in_use)(struct kfd_process *p);
+	void (*settle)(struct kfd_process *p);
 };
 
 void kfd_process_register_svm_ops(const struct kfd_svm_ops *ops);
 
+bool kfd_process_svm_in_use(struct kfd_process *p);
+void kfd_process_svm_settle(struct kfd_process *p);
 /* Whether any address of [start, start + size) is shared virtual memory. */
 bool kfd_process_svm_overlaps(struct kfd_process *p, u64 start, u64 size);
 

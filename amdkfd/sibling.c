@@ -46,6 +46,31 @@ void kfd_process_register_svm_ops(const struct kfd_svm_ops *ops)
 	kfd_svm_ops = ops;
 }
 
+/**
+ * kfd_process_svm_in_use() - whether GPUs share memory by its CPU address
+ * @p: the process
+ *
+ * Context: any; without a lock the answer is that of a moment.
+ * Return: true when there is a range of shared virtual memory, or XNACK makes
+ * all memory shared.
+ */
+bool kfd_process_svm_in_use(struct kfd_process *p)
+{
+	return kfd_svm_ops->in_use(p);
+}
+
+/**
+ * kfd_process_svm_settle() - let what svm/ still does in the mm come to its end
+ * @p: a process for which kfd_process_svm_in_use() is false
+ *
+ * Context: sleeps; process->lock held.
+ */
+void kfd_process_svm_settle(struct kfd_process *p)
+{
+	lockdep_assert_held(&p->lock);
+	kfd_svm_ops->settle(p);
+}
+
 /* One step on some GPUs, whatever the others say: the first error. */
 static int kfd_process_sched(struct kfd_process *p, u32 gpus,
 			     int (*step)(struct kfd_process_device *pdd))

@@ -238,11 +238,13 @@ void kfd_svm_fault_work(struct work_struct *work)
 	struct kfd_svm *svm = container_of(work, struct kfd_svm, fault_work);
 	struct kfd_process *p = svm->process;
 	struct kfd_svm_fault fault;
+	struct mm_struct *mm;
 	bool lost;
 	u32 i;
 
 	/* Without a user there is neither memory nor anybody who waits. */
-	if (!mmget_not_zero(p->mm))
+	mm = kfd_process_mm_get(p);
+	if (!mm)
 		return;
 	while (kfifo_out_spinlocked(&svm->faults, &fault, 1, &svm->fault_lock))
 		svm_serve(svm, &fault);
@@ -254,5 +256,5 @@ void kfd_svm_fault_work(struct work_struct *work)
 	for (i = 0; lost && i < p->n_pdds; i++)
 		if (READ_ONCE(p->pdds[i]->gpu_vm))
 			svm_reply(p->pdds[i], SVM_ANY_PAGE, true);
-	mmput(p->mm);
+	mmput(mm);
 }

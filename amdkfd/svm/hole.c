@@ -87,13 +87,14 @@ static bool svm_find_unmapped(struct mm_struct *mm, u64 *start, u64 *last)
 	return found;
 }
 
-static int svm_strike_lost(struct kfd_svm *svm, u64 first, u64 end)
+static int svm_strike_lost(struct kfd_svm *svm, struct mm_struct *mm, u64 first,
+			   u64 end)
 {
 	u64 start = first, last = end;
 	int ret = 0;
 
 	while (!ret && start <= end &&
-	       svm_find_unmapped(svm->process->mm, &start, &last)) {
+	       svm_find_unmapped(mm, &start, &last)) {
 		kfd_svm_lose_holds(svm, start, last);
 		ret = kfd_svm_remove(svm, start, last);
 		start = last + 1;
@@ -129,7 +130,7 @@ static int svm_strike_list(struct kfd_svm *svm, struct list_head *holes)
 int kfd_svm_strike(struct kfd_svm *svm)
 {
 	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
-	struct mm_struct *mm = svm->process->mm;
+	struct mm_struct *mm;
 	u64 lost_start, lost_last;
 	LIST_HEAD(holes);
 	int ret = 0;
@@ -144,10 +145,11 @@ int kfd_svm_strike(struct kfd_svm *svm)
 	if (list_empty(&holes) && !lost_last)
 		return 0;
 
-	if (mmget_not_zero(mm)) {
+	mm = kfd_process_mm_get(svm->process);
+	if (mm) {
 		ret = svm_strike_list(svm, &holes);
 		if (lost_last && !ret)
-			ret = svm_strike_lost(svm, lost_start, lost_last);
+			ret = svm_strike_lost(svm, mm, lost_start, lost_last);
 		/* Its end must not come under our locks. */
 		mmput_async(mm);
 	}
@@ -189,9 +191,9 @@ void kfd_svm_strike_work(struct work_struct *work)
 
 /**
  * kfd_svm_forget_holes() - free what is left of holes
- * @svm: shared virtual memory of a process, closing
+ * @svm: shared virtual memory of a process, closing or without ranges
  *
- * Context: sleeps.
+ * Context: notifier_lock held unless closing.
  */
 void kfd_svm_forget_holes(struct kfd_svm *svm)
 {
@@ -200,4 +202,5 @@ void kfd_svm_forget_holes(struct kfd_svm *svm)
 	list_for_each_entry_safe(hole, next, &svm->holes, link)
 		kfree(hole);
 	INIT_LIST_HEAD(&svm->holes);
+	svm->lost_last = 0;
 }

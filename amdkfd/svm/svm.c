@@ -166,10 +166,33 @@ static bool svm_overlaps(struct kfd_process *p, u64 start, u64 size)
 	return found;
 }
 
+static bool svm_in_use(struct kfd_process *p)
+{
+	const struct kfd_svm *svm = READ_ONCE(kfd_state(p, KFD_COMPONENT_SVM));
+
+	/* While it is being taken down nobody knows. */
+	return !svm || READ_ONCE(svm->num_ranges) ||
+	       READ_ONCE(svm->num_restored) || READ_ONCE(p->xnack_enabled);
+}
+
+/* Holes that are still to be struck out are those of ranges that are gone. */
+static void svm_settle(struct kfd_process *p)
+{
+	struct kfd_svm *svm = kfd_svm(p);
+
+	flush_work(&svm->fault_work);
+	cancel_delayed_work_sync(&svm->strike_work);
+	mutex_lock(&p->mirrors.notifier_lock);
+	kfd_svm_forget_holes(svm);
+	mutex_unlock(&p->mirrors.notifier_lock);
+}
+
 const struct kfd_svm_ops kfd_svm_ops = {
 	.overlaps = svm_overlaps,
 	.hold = svm_hold,
 	.release = svm_release,
+	.in_use = svm_in_use,
+	.settle = svm_settle,
 };
 
 static bool svm_can_retry(struct kfd_process *p)
