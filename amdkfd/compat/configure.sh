@@ -150,6 +150,14 @@ probe HAVE_IMPORT_NS_IDENTIFIER "linux/module.h" \
 probe HAVE_DRM_DRIVER_DATE "drm/drm_drv.h" \
 	'static const struct drm_driver d = { .date = "x" }; (void)d;'
 
+probe HAVE_MEMFD_PIN_FOLIOS "linux/mm.h" \
+	'long (*f)(struct file *, loff_t, loff_t, struct folio **, unsigned int, pgoff_t *) =
+		memfd_pin_folios; (void)f;'
+
+# it converts from the page cache's unit, and went when there was but one
+probe HAVE_HUGETLB_INDEX_IN_HUGE_PAGES "linux/pagemap.h" \
+	'pgoff_t (*f)(struct page *) = hugetlb_basepage_index; (void)f;'
+
 run_probes
 write_header > "$tmp/header"
 mv "$tmp/header" "$out"

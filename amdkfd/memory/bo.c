@@ -35,7 +35,16 @@ static bool bo_va_valid(u64 va, u64 size)
 	return va >= KFD_GPUVM_BASE && last <= KFD_GPUVM_LIMIT;
 }
 
-static bool bo_user_range_valid(u64 addr, u64 size)
+/**
+ * kfd_bo_user_range_valid() - whether a buffer could have a CPU address
+ * @addr: the address
+ * @size: bytes, not 0
+ *
+ * Context: any.
+ *
+ * Return: true when it is page-aligned and in user space as a whole.
+ */
+bool kfd_bo_user_range_valid(u64 addr, u64 size)
 {
 	u64 end;
 
@@ -66,7 +75,7 @@ static int bo_check(struct kfd_process_device *pdd, struct kfd_bo *bo,
 			return -ENOMEM;
 		return 0;
 	case KFD_IOC_ALLOC_MEM_FLAGS_USERPTR:
-		if (!bo_user_range_valid(desc->user_addr, bo->size))
+		if (!kfd_bo_user_range_valid(desc->user_addr, bo->size))
 			return -EINVAL;
 		fallthrough;
 	case KFD_IOC_ALLOC_MEM_FLAGS_GTT:
@@ -133,17 +142,26 @@ static int bo_import(struct kfd_process_device *pdd, struct kfd_bo *bo,
 /* Give the buffer its number and thereby make it visible. */
 static int bo_publish(struct kfd_bo *bo, u32 number)
 {
-	struct xarray *bos = kfd_memory_bos(bo->pdd);
+	struct kfd_memory_device *md = kfd_memory_device(bo->pdd);
 	int ret;
 
 	if (number) {
 		bo->number = number;
-		ret = xa_insert(bos, number, bo, GFP_KERNEL_ACCOUNT);
-		return ret == -EBUSY ? -EINVAL : ret;
+		ret = xa_insert(&md->bos, number, bo, GFP_KERNEL_ACCOUNT);
+		if (ret == -EBUSY)
+			ret = -EINVAL;
+	} else {
+		ret = xa_alloc(&md->bos, &bo->number, bo, XA_LIMIT(1, INT_MAX),
+			       GFP_KERNEL_ACCOUNT);
+		if (ret == -EBUSY)
+			ret = -ENOSPC;
 	}
-	ret = xa_alloc(bos, &bo->number, bo, XA_LIMIT(1, INT_MAX),
-		       GFP_KERNEL_ACCOUNT);
-	return ret == -EBUSY ? -ENOSPC : ret;
+	if (ret)
+		return ret;
+	bo->by_va.start = bo->va;
+	bo->by_va.last = bo->va + bo->size - 1;
+	interval_tree_insert(&bo->by_va, &md->by_va);
+	return 0;
 }
 
 /* Free what bo_init() got so far; the buffer has no number any more. */
@@ -296,6 +314,7 @@ static void bo_gpu_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd)
  * * EINVAL: another buffer is mapped in that range
  * * EADDRINUSE: shared virtual memory has some of it
  * * EOPNOTSUPP: the GPU's provider is not the buffer's
+ * * EBUSY: (USERPTR) its CPU address has been given up
  * * EFAULT: (USERPTR) the pages can't be had
  * * ENOMEM
  * * EINTR: (USERPTR) a signal came first
@@ -390,10 +409,12 @@ int kfd_bo_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd)
  */
 void kfd_bo_destroy(struct kfd_bo *bo)
 {
+	struct kfd_memory_device *md = kfd_memory_device(bo->pdd);
 	struct kfd_bo_mapping *mapping, *next;
 
 	lockdep_assert_held(&bo->pdd->process->lock);
-	xa_erase(kfd_memory_bos(bo->pdd), bo->number);
+	xa_erase(&md->bos, bo->number);
+	interval_tree_remove(&bo->by_va, &md->by_va);
 	bo->memory->num_bos--;
 	list_for_each_entry_safe(mapping, next, &bo->mappings, node)
 		bo_unmap(bo, mapping, true);
@@ -414,14 +435,55 @@ void kfd_bo_destroy(struct kfd_bo *bo)
 struct kfd_bo *kfd_bo_lookup(struct kfd_process *p, u64 handle)
 {
 	struct kfd_process_device *pdd;
-	struct xarray *bos;
+	struct kfd_memory_device *md;
 
 	lockdep_assert_held(&p->lock);
 	pdd = kfd_process_device_by_user_id(p, handle >> 32);
 	if (!pdd)
 		return NULL;
-	bos = kfd_memory_bos(pdd);
-	return bos ? xa_load(bos, lower_32_bits(handle)) : NULL;
+	md = kfd_memory_device(pdd);
+	return md ? xa_load(&md->bos, lower_32_bits(handle)) : NULL;
+}
+
+/**
+ * kfd_bo_lookup_va() - the USERPTR buffer that has a range of GPU addresses
+ * @pdd: GPU that owns it
+ * @va: its first address
+ * @size: its bytes, not 0
+ * @bo: the buffer; of several, one that is mapped
+ *
+ * Context: process->lock held; the result is valid as long as it is.
+ *
+ * Return: 0; ENOENT: no buffer has any address of the range; EINVAL: the range
+ * wraps, or is not exactly that of a buffer, or only of one of another kind.
+ */
+int kfd_bo_lookup_va(struct kfd_process_device *pdd, u64 va, u64 size,
+		     struct kfd_bo **bo)
+{
+	struct kfd_memory_device *md = kfd_memory_device(pdd);
+	struct interval_tree_node *node;
+	struct kfd_bo *found = NULL, *b;
+	u64 last;
+
+	lockdep_assert_held(&pdd->process->lock);
+	if (check_add_overflow(va, size - 1, &last))
+		return -EINVAL;
+	node = interval_tree_iter_first(&md->by_va, va, last);
+	if (!node)
+		return -ENOENT;
+	for (; node; node = interval_tree_iter_next(node, va, last)) {
+		b = container_of(node, struct kfd_bo, by_va);
+		if (node->start != va || node->last != last || !b->userptr)
+			continue;
+		if (!found || !list_empty(&b->mappings))
+			found = b;
+		if (!list_empty(&b->mappings))
+			break;
+	}
+	if (!found)
+		return -EINVAL;
+	*bo = found;
+	return 0;
 }
 
 /**
@@ -438,7 +500,7 @@ struct kfd_bo *kfd_bo_lookup(struct kfd_process *p, u64 handle)
 int kfd_memory_walk(struct kfd_process *p,
 		    int (*fn)(struct kfd_bo *bo, void *arg), void *arg)
 {
-	struct xarray *bos;
+	struct kfd_memory_device *md;
 	unsigned long number;
 	struct kfd_bo *bo;
 	int ret;
@@ -446,10 +508,10 @@ int kfd_memory_walk(struct kfd_process *p,
 
 	lockdep_assert_held(&p->lock);
 	for (i = 0; i < p->n_pdds; i++) {
-		bos = kfd_memory_bos(p->pdds[i]);
-		if (!bos)
+		md = kfd_memory_device(p->pdds[i]);
+		if (!md)
 			continue;
-		xa_for_each(bos, number, bo) {
+		xa_for_each(&md->bos, number, bo) {
 			ret = fn(bo, arg);
 			if (ret)
 				return ret;

@@ -26,7 +26,7 @@ int kfd_memory_bound_device(struct kfd_process *p, u32 user_gpu_id,
 	*pdd = kfd_process_device_by_user_id(p, user_gpu_id);
 	if (!*pdd)
 		return -EINVAL;
-	return (*pdd)->gpu_vm && kfd_memory_bos(*pdd) ? 0 : -ENODEV;
+	return (*pdd)->gpu_vm && kfd_memory_device(*pdd) ? 0 : -ENODEV;
 }
 
 /**
@@ -286,26 +286,27 @@ static void memory_process_fini(struct kfd_process *p)
 
 static int memory_device_init(struct kfd_process_device *pdd)
 {
-	struct xarray *bos;
+	struct kfd_memory_device *md;
 
-	bos = kmalloc(sizeof(*bos), GFP_KERNEL_ACCOUNT);
-	if (!bos)
+	md = kmalloc(sizeof(*md), GFP_KERNEL_ACCOUNT);
+	if (!md)
 		return -ENOMEM;
-	xa_init_flags(bos, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-	kfd_state(pdd, KFD_COMPONENT_MEMORY) = bos;
+	xa_init_flags(&md->bos, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	md->by_va = RB_ROOT_CACHED;
+	kfd_state(pdd, KFD_COMPONENT_MEMORY) = md;
 	return 0;
 }
 
 static void memory_device_fini(struct kfd_process_device *pdd)
 {
-	struct xarray *bos = kfd_memory_bos(pdd);
+	struct kfd_memory_device *md = kfd_memory_device(pdd);
 
-	if (!bos)
+	if (!md)
 		return;
 	/* One may be mapped on any GPU: all buffers go with the first. */
 	kfd_memory_free_all(pdd->process);
-	xa_destroy(bos);
-	kfree(bos);
+	xa_destroy(&md->bos);
+	kfree(md);
 	kfd_state(pdd, KFD_COMPONENT_MEMORY) = NULL;
 }
 

@@ -10,6 +10,7 @@
 #ifndef AMDKFD_MEMORY_H
 #define AMDKFD_MEMORY_H
 
+#include <linux/interval_tree.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
@@ -21,6 +22,7 @@
 
 struct file;
 struct kfd_bo;
+struct kfd_live;
 
 /* The kinds of memory; every buffer has exactly one of these flags. */
 #define KFD_MEMORY_TYPES	((u32)(KFD_IOC_ALLOC_MEM_FLAGS_VRAM |	\
@@ -45,10 +47,24 @@ struct kfd_bo;
  * struct kfd_memory - the memory of a process
  * @process: whose
  * @num_bos: buffers on all GPUs (process->lock)
+ * @lacking: per GPU, by index, mapped USERPTR buffers that have neither an
+ *	address nor pages: while there are any the GPU's queues carry one
+ *	eviction (process->lock)
  */
 struct kfd_memory {
 	struct kfd_process *process;
 	u32 num_bos;
+	u32 lacking[KFD_MAX_GPUS];
+};
+
+/**
+ * struct kfd_memory_device - the buffers that a GPU owns (process->lock)
+ * @bos: by number
+ * @by_va: by GPU address; several may have the same
+ */
+struct kfd_memory_device {
+	struct xarray bos;
+	struct rb_root_cached by_va;
 };
 
 /**
@@ -56,12 +72,19 @@ struct kfd_memory {
  * @mirror: the pages; first, see struct kfd_mirror
  * @bo: the buffer
  * @gpus: those that it is mapped on or being mapped on, by index
- *	(process->lock)
+ * @invalid: its CPU address has been given up; @mirror is not watched
+ * @live: pages that are held; NULL without
+ * @node: in a list of those who use it in one hold of process->lock
+ *
+ * All but @mirror are protected by process->lock.
  */
 struct kfd_userptr {
 	struct kfd_mirror mirror;
 	struct kfd_bo *bo;
 	u32 gpus;
+	bool invalid;
+	struct kfd_live *live;
+	struct list_head node;
 };
 
 /**
@@ -84,6 +107,7 @@ struct kfd_bo_mapping {
  * @number: low half of its handle, 1..INT_MAX
  * @alloc_flags: KFD_IOC_ALLOC_MEM_FLAGS_*
  * @va: GPU address
+ * @by_va: in kfd_memory_device.by_va while it has a number
  * @size: bytes from @va on that it takes on a GPU
  * @mem_size: bytes of memory: half of @size when it is mapped twice in a row
  *	(AQL_QUEUE_MEM), else @size
@@ -100,6 +124,7 @@ struct kfd_bo {
 	u32 number;
 	u32 alloc_flags;
 	u64 va;
+	struct interval_tree_node by_va;
 	u64 size;
 	u64 mem_size;
 	u64 mmap_offset;
@@ -136,8 +161,9 @@ static inline struct kfd_memory *kfd_memory(struct kfd_process *p)
 	return kfd_state(p, KFD_COMPONENT_MEMORY);
 }
 
-/* Buffers that a GPU owns, by number; NULL before the GPU is first bound. */
-static inline struct xarray *kfd_memory_bos(struct kfd_process_device *pdd)
+/* Buffers that a GPU owns; NULL while the process is made or taken down. */
+static inline struct kfd_memory_device *
+kfd_memory_device(struct kfd_process_device *pdd)
 {
 	return kfd_state(pdd, KFD_COMPONENT_MEMORY);
 }
@@ -159,6 +185,9 @@ int kfd_bo_create(struct kfd_process_device *pdd,
 		  const struct kfd_bo_desc *desc, struct kfd_bo **bo);
 void kfd_bo_destroy(struct kfd_bo *bo);
 struct kfd_bo *kfd_bo_lookup(struct kfd_process *p, u64 handle);
+int kfd_bo_lookup_va(struct kfd_process_device *pdd, u64 va, u64 size,
+		     struct kfd_bo **bo);
+bool kfd_bo_user_range_valid(u64 addr, u64 size);
 int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd);
 int kfd_bo_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd);
 bool kfd_bo_is_mapped_on(const struct kfd_bo *bo,
@@ -199,6 +228,23 @@ int kfd_userptr_need(struct kfd_userptr *userptr,
 		     const struct kfd_process_device *pdd);
 void kfd_userptr_unneed(struct kfd_userptr *userptr,
 			const struct kfd_process_device *pdd);
+int kfd_userptr_look_up(struct kfd_userptr *userptr);
+void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr);
 int kfd_memory_resume(struct kfd_process *p);
+
+/* vaddr.c: CPU addresses that are given up and replaced */
+int kfd_memory_stop(struct kfd_process *p, u32 gpus);
+void kfd_memory_go_on(struct kfd_process *p, u32 gpus);
+void kfd_userptr_lack(struct kfd_userptr *userptr, u32 gpus);
+void kfd_userptr_unlack(struct kfd_userptr *userptr, u32 gpus);
+void kfd_userptr_give_up(struct kfd_userptr *userptr);
+int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr);
+void kfd_userptr_forget(struct kfd_userptr *userptr);
+
+/* live.c: pages of files, held */
+int kfd_live_hold(struct kfd_userptr *userptr);
+void kfd_live_release(struct kfd_userptr *userptr);
+void kfd_live_populate(struct kfd_userptr *userptr);
+int kfd_live_match(struct kfd_userptr *userptr, u64 addr);
 
 #endif

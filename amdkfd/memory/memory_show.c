@@ -111,6 +111,9 @@ int kfd_memory_show(struct seq_file *m, struct kfd_process *p)
 	seq_printf(m, "kfd-bos-imported:\t%u bytes %llu\n", sums.imported,
 		   sums.imported_bytes);
 	seq_printf(m, "kfd-bo-mappings:\t%llu\n", sums.mappings);
+	seq_printf(m, "kfd-userptrs-invalid:\t%u live %u held-pages %llu\n",
+		   p->addresses.invalid, p->addresses.live,
+		   p->addresses.held_pages);
 	seq_printf(m, "kfd-userptrs-absent:\t%u queues-held %d\n", absent,
 		   evicted);
 	return 0;

@@ -11,6 +11,8 @@
  * keeps the queues off meanwhile, and kfd_memory_resume() brings the buffer
  * to the ordinary state.
  *
+ * One whose CPU address has been given up (vaddr.c) is not watched either.
+ *
  * process->lock protects which userptrs there are and kfd_userptr.gpus.
  */
 #include <linux/bits.h>
@@ -49,15 +51,54 @@ static const struct kfd_mirror_ops userptr_mirror_ops = {
 	.invalidate = userptr_invalidate,
 };
 
-static void userptr_set_gpus(struct kfd_userptr *u, u32 gpus)
+static void userptr_need_mirror(struct kfd_userptr *u)
 {
 	struct kfd_mirrors *mirrors = u->mirror.mirrors;
 
-	lockdep_assert_held(&mirrors->process->lock);
-	u->gpus = gpus;
 	mutex_lock(&mirrors->notifier_lock);
-	kfd_mirror_need_locked(&u->mirror, gpus);
+	kfd_mirror_need_locked(&u->mirror, u->gpus);
 	mutex_unlock(&mirrors->notifier_lock);
+}
+
+static void userptr_set_gpus(struct kfd_userptr *u, u32 gpus)
+{
+	lockdep_assert_held(&u->bo->pdd->process->lock);
+	kfd_userptr_unlack(u, u->gpus & ~gpus);
+	u->gpus = gpus;
+	/* What is needed of it is said when it gets an address again. */
+	if (!u->invalid)
+		userptr_need_mirror(u);
+}
+
+/* A mirror of nothing yet; only of one that is not watched. */
+static void userptr_init_mirror(struct kfd_userptr *u, u64 addr)
+{
+	bool write = u->bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE;
+
+	memset(&u->mirror, 0, sizeof(u->mirror));
+	kfd_mirror_init(&u->mirror, &u->bo->pdd->process->mirrors,
+			&userptr_mirror_ops, addr, u->bo->size >> PAGE_SHIFT,
+			write ? KFD_MIRROR_WRITE : KFD_MIRROR_READ);
+}
+
+/**
+ * kfd_userptr_look_up() - watch one and make its pages present
+ * @userptr: the userptr, not watched; on error it may be watched
+ *
+ * Context: process->lock and validate_lock held; sleeps; takes mmap_lock.
+ * current->mm is the process's.
+ *
+ * Return: 0; EFAULT: a page can't be had; ENOMEM; EINTR.
+ */
+int kfd_userptr_look_up(struct kfd_userptr *userptr)
+{
+	int ret = kfd_mirror_watch(&userptr->mirror);
+
+	if (ret)
+		return ret;
+	/* First, so that no invalidation goes unseen once it is present. */
+	userptr_need_mirror(userptr);
+	return kfd_mirror_validate(&userptr->mirror);
 }
 
 /**
@@ -70,7 +111,8 @@ static void userptr_set_gpus(struct kfd_userptr *u, u32 gpus)
  *
  * Context: process->lock held; sleeps; takes mmap_lock.
  *
- * Return: 0; EFAULT: a page can't be had; ENOMEM; EINTR.
+ * Return: 0; EBUSY: its CPU address has been given up; EFAULT: a page can't be
+ * had; ENOMEM; EINTR.
  */
 int kfd_userptr_need(struct kfd_userptr *userptr,
 		     const struct kfd_process_device *pdd)
@@ -78,6 +120,8 @@ int kfd_userptr_need(struct kfd_userptr *userptr,
 	struct kfd_mirrors *mirrors = userptr->mirror.mirrors;
 	int ret = 0;
 
+	if (userptr->invalid)
+		return -EBUSY;
 	if (mutex_lock_killable(&mirrors->validate_lock))
 		return -EINTR;
 	/* First, so that no invalidation goes unseen once it is present. */
@@ -123,7 +167,6 @@ void kfd_userptr_unneed(struct kfd_userptr *userptr,
 int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
 {
 	struct kfd_mirrors *mirrors = &bo->pdd->process->mirrors;
-	bool write = bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE;
 	struct kfd_userptr *u;
 	int ret;
 
@@ -131,24 +174,24 @@ int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
 	if (!u)
 		return -ENOMEM;
 	u->bo = bo;
-	kfd_mirror_init(&u->mirror, mirrors, &userptr_mirror_ops, addr,
-			bo->size >> PAGE_SHIFT,
-			write ? KFD_MIRROR_WRITE : KFD_MIRROR_READ);
+	userptr_init_mirror(u, addr);
 	bo->userptr = u;
+	bo->pdd->process->addresses.userptrs++;
+	bo->pdd->process->addresses.given_up = false;
 	if (absent)
 		return 0;
 
 	if (mutex_lock_killable(&mirrors->validate_lock))
 		return -EINTR;
-	ret = kfd_mirror_watch(&u->mirror);
-	if (!ret)
-		ret = kfd_mirror_validate(&u->mirror);
+	ret = kfd_userptr_look_up(u);
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }
 
 static void userptr_free(struct kfd_userptr *u)
 {
+	u->bo->pdd->process->addresses.userptrs--;
+	kfd_userptr_forget(u);
 	kfd_mirror_remove(&u->mirror);
 	kfree(u);
 }
@@ -192,6 +235,21 @@ static int userptr_resume_bo(struct kfd_bo *bo, void *arg)
 	if (ret && KFD_BROKEN(resume_svm_twice))
 		userptr_free(bo->userptr);
 	return ret;
+}
+
+/**
+ * kfd_userptr_set_address() - another CPU address for one that is not watched
+ * @userptr: the userptr, as RESTORE or kfd_userptr_give_up() left it
+ * @addr: CPU address, page-aligned; the range has been checked not to wrap
+ *
+ * Context: process->lock held.
+ */
+void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr)
+{
+	lockdep_assert_held(&userptr->bo->pdd->process->lock);
+	userptr_init_mirror(userptr, addr);
+	if (!userptr->invalid)
+		userptr_need_mirror(userptr);
 }
 
 /**

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * USERPTR buffers without a CPU address (floor 3): what it means for one buffer
+ * to give its address up and to get another. Who may ask for that, and for
+ * which buffers together, is remap/'s.
+ *
+ * A buffer that has given up its address either lacks its pages, and the queues
+ * of the GPUs that it is mapped on are evicted for that (one eviction per GPU,
+ * however many buffers lack: kfd_memory.lacking), or it is live: its pages are
+ * held (live.c) and the GPUs go on. Its mirror is not watched, so nothing of it
+ * refers to the address space.
+ *
+ * process->lock protects all of it; validate_lock is held where a mirror stops
+ * or begins to be watched.
+ */
+#include <linux/bits.h>
+#include <linux/sched/mm.h>
+
+#include "memory.h"
+
+/**
+ * kfd_memory_stop() - evict the queues of GPUs that will lack pages
+ * @p: the process
+ * @gpus: the GPUs, by index; those that lack some already are left out
+ *
+ * kfd_userptr_lack() takes note of the buffers next, or kfd_memory_go_on()
+ * undoes it.
+ *
+ * Context: process->lock held; sleeps.
+ *
+ * Return: 0; ETIME: a queue did not stop: all go on.
+ */
+int kfd_memory_stop(struct kfd_process *p, u32 gpus)
+{
+	const struct kfd_memory *memory = kfd_memory(p);
+	int ret;
+	u32 i;
+
+	lockdep_assert_held(&p->lock);
+	for (i = 0; i < p->n_pdds; i++)
+		if (memory->lacking[i])
+			gpus &= ~BIT(i);
+	ret = kfd_process_evict_on(p, gpus,
+				   KFD_QUEUE_EVICTION_TRIGGER_USERPTR);
+	if (ret)
+		kfd_memory_go_on(p, gpus);
+	return ret;
+}
+
+/**
+ * kfd_memory_go_on() - let the queues of GPUs go on that lack nothing
+ * @p: the process
+ * @gpus: the GPUs, by index; those that lack some pages are left out
+ *
+ * Context: process->lock held; sleeps.
+ */
+void kfd_memory_go_on(struct kfd_process *p, u32 gpus)
+{
+	const struct kfd_memory *memory = kfd_memory(p);
+	int ret;
+	u32 i;
+
+	lockdep_assert_held(&p->lock);
+	for (i = 0; i < p->n_pdds; i++)
+		if (memory->lacking[i])
+			gpus &= ~BIT(i);
+	ret = gpus ? kfd_process_restore_on(p, gpus) : 0;
+	if (ret)
+		pr_warn_ratelimited("amdkfd: pasid %u: queues did not come back with their memory's address: %d\n",
+				    p->pasid, ret);
+}
+
+/**
+ * kfd_userptr_lack() - GPUs lack the pages of a userptr
+ * @userptr: the userptr
+ * @gpus: the GPUs, by index; their queues have been evicted for it
+ *
+ * Context: process->lock held.
+ */
+void kfd_userptr_lack(struct kfd_userptr *userptr, u32 gpus)
+{
+	struct kfd_process *p = userptr->bo->pdd->process;
+	u32 i;
+
+	lockdep_assert_held(&p->lock);
+	for (i = 0; i < p->n_pdds; i++)
+		if (gpus & BIT(i))
+			kfd_memory(p)->lacking[i]++;
+}
+
+/**
+ * kfd_userptr_unlack() - GPUs have the pages again, or need them no more
+ * @userptr: the userptr; if it lacks none nothing is done
+ * @gpus: the GPUs, by index
+ *
+ * Context: process->lock held; sleeps.
+ */
+void kfd_userptr_unlack(struct kfd_userptr *userptr, u32 gpus)
+{
+	struct kfd_process *p = userptr->bo->pdd->process;
+	u32 i;
+
+	lockdep_assert_held(&p->lock);
+	if (!userptr->invalid || userptr->live)
+		return;
+	for (i = 0; i < p->n_pdds; i++)
+		if (gpus & BIT(i))
+			kfd_memory(p)->lacking[i]--;
+	kfd_memory_go_on(p, gpus);
+}
+
+/**
+ * kfd_userptr_give_up() - part with the CPU address, and with the pages unless
+ *	they are held
+ * @userptr: the userptr, watched; @userptr->live: its pages, held and charged.
+ *	Without, the queues of the GPUs that it is mapped on have been evicted by
+ *	kfd_memory_stop()
+ *
+ * When it returns the GPU uses the pages that are held, or none.
+ *
+ * Context: process->lock and validate_lock held; sleeps. Cannot fail.
+ */
+void kfd_userptr_give_up(struct kfd_userptr *userptr)
+{
+	struct kfd_addresses *addresses =
+		&userptr->bo->pdd->process->addresses;
+	struct kfd_mirror *m = &userptr->mirror;
+
+	if (userptr->live) {
+		/*
+		 * Pages that the mapping has lost in the meantime are not the
+		 * file's any more; those that it lacks are there again.
+		 */
+		mutex_lock(&m->mirrors->notifier_lock);
+		kfd_live_populate(userptr);
+		kfd_mirror_retire(m);
+		mutex_unlock(&m->mirrors->notifier_lock);
+		addresses->live++;
+	} else {
+		kfd_userptr_lack(userptr, userptr->gpus);
+	}
+	kfd_mirror_remove(m);
+	userptr->invalid = true;
+	addresses->invalid++;
+}
+
+/* The address is valid, or the userptr is going: the pages need no holding. */
+static void userptr_is_valid(struct kfd_userptr *userptr)
+{
+	struct kfd_addresses *addresses =
+		&userptr->bo->pdd->process->addresses;
+
+	kfd_userptr_unlack(userptr, userptr->gpus);
+	userptr->invalid = false;
+	addresses->invalid--;
+	if (userptr->live) {
+		addresses->live--;
+		kfd_live_release(userptr);
+	}
+}
+
+/* The pages did not come from the new address: back to those that are held. */
+static void userptr_stay_live(struct kfd_userptr *userptr)
+{
+	struct kfd_mirror *m = &userptr->mirror;
+
+	if (!m->watched)
+		return;
+	mutex_lock(&m->mirrors->notifier_lock);
+	kfd_mirror_retire(m);
+	kfd_live_populate(userptr);
+	mutex_unlock(&m->mirrors->notifier_lock);
+}
+
+/**
+ * kfd_userptr_take_up() - get another CPU address
+ * @userptr: a userptr that has given up its own
+ * @addr: the new one, page-aligned; the range has been checked not to wrap
+ *
+ * Context: process->lock held; current->mm is the process's; sleeps; takes
+ * mmap_lock.
+ *
+ * Return: 0; EINVAL: pages are held, and this is not where the same file is
+ * mapped in the same way; EFAULT: a page can't be had; ENOMEM; EINTR. On error
+ * it is as before.
+ */
+int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr)
+{
+	struct kfd_mirrors *mirrors = userptr->mirror.mirrors;
+	u64 old = userptr->mirror.addr;
+	int ret;
+
+	if (mutex_lock_killable(&mirrors->validate_lock))
+		return -EINTR;
+	ret = userptr->live ? kfd_live_match(userptr, addr) : 0;
+	if (!ret) {
+		kfd_userptr_set_address(userptr, addr);
+		ret = kfd_userptr_look_up(userptr);
+		if (ret && userptr->live)
+			userptr_stay_live(userptr);
+		if (ret) {
+			kfd_mirror_remove(&userptr->mirror);
+			kfd_userptr_set_address(userptr, old);
+		}
+	}
+	if (!ret)
+		userptr_is_valid(userptr);
+	mutex_unlock(&mirrors->validate_lock);
+	return ret;
+}
+
+/**
+ * kfd_userptr_forget() - a userptr without an address goes for good
+ * @userptr: the userptr, which no GPU has mapped any more; if its address is
+ *	valid nothing is done
+ *
+ * Context: process->lock and validate_lock held; sleeps. Cannot fail.
+ */
+void kfd_userptr_forget(struct kfd_userptr *userptr)
+{
+	struct kfd_bo *bo = userptr->bo;
+
+	if (!userptr->invalid)
+		return;
+	bo->pdd->dev->ops->bo_invalidate(bo->gpu, 0, userptr->mirror.npages);
+	userptr_is_valid(userptr);
+}
