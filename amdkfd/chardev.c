@@ -33,6 +33,7 @@
 #include "memory/memory.h"
 #include "mmap_offset.h"
 #include "queue/queue.h"
+#include "remap/remap.h"
 #include "smi.h"
 #include "svm/svm.h"
 
@@ -44,6 +45,8 @@
 #define KFD_IOCTL_CRIU			BIT(1)
 /* An array follows the struct: as long as the request number says. */
 #define KFD_IOCTL_VARIABLE		BIT(2)
+/* For the process in another address space than the context's. */
+#define KFD_IOCTL_ADOPT			BIT(3)
 
 /**
  * struct kfd_ioctl_desc - one entry of the ioctl table
@@ -65,14 +68,22 @@ struct kfd_ioctl_desc {
 		     const void *before, const void *made);
 };
 
-#define KFD_IOCTL_MAKES(name, lower, type, last, fl, undo_fn)		\
-	[_IOC_NR(AMDKFD_IOC_##name)] = {				\
+#define KFD_IOCTL_AT(index, name, lower, type, last, fl, undo_fn)	\
+	[index] = {							\
 		.cmd = AMDKFD_IOC_##name,				\
 		.min_size = offsetofend(struct kfd_ioctl_##type##_args, last), \
 		.flags = (fl),						\
 		.func = kfd_ioctl_##lower,				\
 		.undo = (undo_fn),					\
 	}
+
+#define KFD_IOCTL_MAKES(name, lower, type, last, fl, undo_fn)		\
+	KFD_IOCTL_AT(_IOC_NR(AMDKFD_IOC_##name), name, lower, type,	\
+		     last, fl, undo_fn)
+
+#define KFD_IOCTL_EXTENSION(name, lower, type, last, fl)		\
+	KFD_IOCTL_AT(_IOC_NR(AMDKFD_IOC_##name) - AMDKFD_EXTENSION_START, \
+		     name, lower, type, last, fl, NULL)
 
 #define KFD_IOCTL(name, lower, type, last, fl)				\
 	KFD_IOCTL_MAKES(name, lower, type, last, fl, NULL)
@@ -170,7 +181,7 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 	KFD_IOCTL(GET_PROCESS_APERTURES_NEW, get_process_apertures_new,
 		  get_process_apertures_new, num_of_nodes, 0),
 	KFD_IOCTL(ACQUIRE_VM, acquire_vm, acquire_vm, gpu_id, 0),
-	KFD_IOCTL_MAKES(ALLOC_MEMORY_OF_GPU, alloc_memory_of_gpu,
+	KFD_IOCTL_MAKES(ALLOC_MEMORY_OF_GPU, alloc_or_remap,
 			alloc_memory_of_gpu, flags, 0, kfd_undo_alloc_memory),
 	KFD_IOCTL(FREE_MEMORY_OF_GPU, free_memory_of_gpu, free_memory_of_gpu,
 		  handle, 0),
@@ -201,6 +212,14 @@ static const struct kfd_ioctl_desc kfd_ioctls[AMDKFD_COMMAND_END] = {
 			kfd_undo_criu_op),
 	KFD_IOCTL(AVAILABLE_MEMORY, available_memory, get_available_memory,
 		  gpu_id, 0),
+};
+
+static const struct kfd_ioctl_desc kfd_extensions[AMDKFD_EXTENSION_END -
+						  AMDKFD_EXTENSION_START] = {
+	KFD_IOCTL_EXTENSION(VADDR_INFO, vaddr_info, vaddr_info, exec_blockers,
+			    0),
+	KFD_IOCTL_EXTENSION(CHANGE_OWNER, change_owner, change_owner, pad,
+			    KFD_IOCTL_ADOPT),
 };
 
 static int kfd_major;
@@ -249,10 +268,33 @@ static const struct kfd_ioctl_desc *kfd_ioctl_find(unsigned int cmd)
 {
 	unsigned int nr = _IOC_NR(cmd);
 
-	if (_IOC_TYPE(cmd) != AMDKFD_IOCTL_BASE || nr >= ARRAY_SIZE(kfd_ioctls) ||
-	    !kfd_ioctls[nr].cmd)
+	if (_IOC_TYPE(cmd) != AMDKFD_IOCTL_BASE)
+		return NULL;
+	if (nr >= AMDKFD_EXTENSION_START && nr < AMDKFD_EXTENSION_END)
+		return &kfd_extensions[nr - AMDKFD_EXTENSION_START];
+	if (nr >= ARRAY_SIZE(kfd_ioctls) || !kfd_ioctls[nr].cmd)
 		return NULL;
 	return &kfd_ioctls[nr];
+}
+
+/* Whether the caller may do it to this process, whatever it asks for. */
+static int kfd_ioctl_gate(const struct kfd_ioctl_desc *desc,
+			  struct kfd_process *p)
+{
+	bool criu = desc->flags & KFD_IOCTL_CRIU;
+	int ret;
+
+	if (desc->flags & KFD_IOCTL_ADOPT)
+		ret = kfd_gate_who(p->tgid) == KFD_GATE_SELF ? 0 : -EBADF;
+	else if (kfd_process_is_orphan(p))
+		ret = -EBADF;
+	else
+		ret = kfd_gate_check(p->tgid, READ_ONCE(p->mm), criu, criu);
+	if (ret)
+		return ret;
+	if (!desc->func)
+		return -EOPNOTSUPP;
+	return READ_ONCE(p->dead) ? -EBADF : 0;
 }
 
 /* Bytes of the arguments as a handler gets them. */
@@ -329,19 +371,13 @@ static long kfd_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	void __user *uarg = (void __user *)arg;
 	u64 stack[2 * 128 / sizeof(u64)];
 	void *data = stack;
-	bool criu;
 	int ret;
 
 	if (!desc)
 		return -ENOTTY;
-	criu = desc->flags & KFD_IOCTL_CRIU;
-	ret = kfd_gate_check(p->tgid, READ_ONCE(p->mm), criu, criu);
+	ret = kfd_ioctl_gate(desc, p);
 	if (ret)
 		return ret;
-	if (!desc->func)
-		return -EOPNOTSUPP;
-	if (READ_ONCE(p->dead))
-		return -EBADF;
 
 	size = kfd_ioctl_size(desc, usize);
 	if (2 * size > sizeof(stack)) {

@@ -37,6 +37,15 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
 	       kfd_queue_criu_ops.count(p);
 }
 
+static int kfd_criu_check_addresses(struct kfd_process *p)
+{
+	u32 invalid = p->addresses.invalid;
+
+	return invalid ? kfd_refuse(p, -EBUSY,
+				    "%u buffers have given up their CPU address and have no other yet",
+				    invalid) : 0;
+}
+
 /*
  * Whether an image can hold the process. Who uses its memory besides itself is
  * asked when a pause begins and not again: the dumper himself does, as soon as
@@ -45,12 +54,15 @@ static u32 kfd_criu_num_objects(struct kfd_process *p)
 static int kfd_criu_check(struct kfd_process *p)
 {
 	u64 size = kfd_criu_image_size(p);
-	int ret = 0;
+	int ret;
 	u32 i;
 
 	if (p->restored)
 		return kfd_refuse(p, -EBUSY,
 				  "the process was restored and not yet resumed");
+	ret = kfd_criu_check_addresses(p);
+	if (ret)
+		return ret;
 	if (size > KFD_IMAGE_MAX_BYTES)
 		return kfd_refuse(p, -E2BIG,
 				  "the image would have %llu bytes, more than %u",
@@ -122,7 +134,8 @@ static int kfd_criu_try_info(struct kfd_process *p, const struct file *filp,
  *	priv_data: in: %KFD_CRIU_DRAIN and so on, out: what came of it
  *
  * Context: sleeps, killably; takes process->lock.
- * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed;
+ * Return: 0; -ENODEV: there is no GPU; -EBUSY: restored and not yet resumed, or
+ * a CPU address has been given up;
  * -ETIME: a queue does not stop, or is not drained, and the process goes on;
  * -E2BIG: more state than an image may have; -EISCONN, -EXDEV, -EMLINK,
  * -EREMOTE: something is shared that an image cannot hold; -EFAULT: a queue
@@ -304,7 +317,7 @@ static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
  * Context: sleeps; process->lock held.
  * Return: 0, with a dma-buf fd of the caller in the bucket of every VRAM and
  * GTT buffer; -EINVAL: not paused, counts or sizes that are no longer right,
- * no pointer; -EFAULT; -ENOMEM; -EMFILE; -EXDEV: a buffer was imported since the
+ * no pointer; -EBUSY: a CPU address was given up since the pause began; -EFAULT; -ENOMEM; -EMFILE; -EXDEV: a buffer was imported since the
  * pause began; -ETIME: a queue did not stop. No fd is installed then.
  */
 int kfd_criu_checkpoint(struct kfd_process *p,
@@ -320,6 +333,9 @@ int kfd_criu_checkpoint(struct kfd_process *p,
 	kfd_refusal_begin(p, "CHECKPOINT");
 	if (!p->pause.active || !kfd_criu_args_match(p, args))
 		return -EINVAL;
+	ret = kfd_criu_check_addresses(p);
+	if (ret)
+		return ret;
 
 	ret = -ENOMEM;
 	dump.num_bos = args->num_bos;
