@@ -769,9 +769,11 @@ struct kfd_ioctl_wait_events_args {
  *	flags that do not go together; VADDR_UPDATE of an address that is valid,
  *	VADDR_INVALIDATE of one that is not (meant for all: of any);
  *	VADDR_LIVE where memory is not such a shared mapping as a whole;
- *	VADDR_UPDATE after it with an address that maps something else.
+ *	VADDR_UPDATE after it with an address that maps something else, or
+ *	nothing.
  * %EFAULT
- *	there is no memory at the address, or none that the buffer can use.
+ *	there is no memory at the address, or none that the buffer can use; with
+ *	VADDR_LIVE: the file has become too short.
  * %ENOMEM
  *	no memory, or over RLIMIT_MEMLOCK.
  * %ETIME
@@ -793,12 +795,12 @@ struct kfd_ioctl_wait_events_args {
  * process when nothing in it depends on the old address space and the new
  * program can reach it:
  *
- * - every CPU address has been given up (VADDR_LIVE or not), and at least one
- *   was, or VADDR_INVALIDATE was called for all of the process since the last
- *   USERPTR buffer was made;
- * - there is no range of shared virtual memory, no pause for a checkpoint, and
- *   no restore that has not been resumed (VADDR_INFO tells all of this
- *   beforehand);
+ * - every CPU address has been given up (VADDR_LIVE or not). If there is no
+ *   USERPTR buffer, VADDR_INVALIDATE of all of the process says that this is
+ *   meant; it holds until one is made or the owner changes;
+ * - there is no range of shared virtual memory and no XNACK (with which all
+ *   memory is shared), no pause for a checkpoint, and no restore that has not
+ *   been resumed (VADDR_INFO tells all of this beforehand);
  * - a file of /dev/kfd is kept open over the exec (no O_CLOEXEC).
  *
  * The new program calls CHANGE_OWNER on that file before it opens /dev/kfd
@@ -806,8 +808,8 @@ struct kfd_ioctl_wait_events_args {
  * render nodes have to be kept open too for that), and replaces the addresses
  * by VADDR_UPDATE. Until then every other operation on the file is %EBADF, from
  * whomever. Nobody but the process that held the context can adopt it; when it
- * ends, or closes its last file of /dev/kfd, everything is freed. It may exec
- * more than once before.
+ * ends, or the last file of /dev/kfd is closed that belongs to the context,
+ * everything is freed. It may exec more than once before.
  *
  * Queues whose buffers all live go on through all of this.
  */
