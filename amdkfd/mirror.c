@@ -236,14 +236,17 @@ static int mirror_give_pages(struct kfd_mirror *m, u64 first, u64 n,
 }
 
 /*
- * Whether pages from @addr on are looked up for writing; *@n is cut so that the
- * answer holds for all of them. mmap_lock held.
+ * Whether *@n pages from @first on are looked up for writing; *@n is cut so that
+ * the answer holds for all of them. mmap_lock held. EFAULT, ESTALE.
  */
-static int mirror_wants_write(struct kfd_mirror *m, unsigned long addr, u64 *n,
+static int mirror_wants_write(struct kfd_mirror *m, u64 first, u64 *n,
 			      bool *write)
 {
+	unsigned long addr = m->addr + (first << PAGE_SHIFT);
 	struct vm_area_struct *vma;
 
+	if (m->ops->stale && m->ops->stale(m, first, *n))
+		return -ESTALE;
 	if (m->access != KFD_MIRROR_WRITE_IF_ALLOWED) {
 		*write = m->access == KFD_MIRROR_WRITE;
 		return 0;
@@ -279,7 +282,7 @@ static int mirror_look_up(struct hmm_range *range)
 
 /*
  * Pages @first .. @first + *@n - 1, or as many of them as one look-up can do.
- * EAGAIN: the notifier came in between; EFAULT, ENOMEM; EINTR: killed.
+ * EAGAIN: the notifier came in between; EFAULT, ESTALE, ENOMEM; EINTR: killed.
  */
 static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
 {
@@ -293,17 +296,15 @@ static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
 	bool write = false;
 	int ret;
 
-	if (m->ops->reserve) {
-		ret = m->ops->reserve(m, first, *n);
-		if (ret)
-			return ret;
-	}
+	ret = m->ops->reserve ? m->ops->reserve(m, first, *n) : 0;
+	if (ret)
+		return ret;
 	if (m->ops->owner)
 		range.dev_private_owner = m->ops->owner(m);
 	range.notifier_seq = mmu_interval_read_begin(&m->notifier);
 	if (mmap_read_lock_killable(mirrors->mm))
 		return -EINTR;
-	ret = mirror_wants_write(m, range.start, n, &write);
+	ret = mirror_wants_write(m, first, n, &write);
 	range.end = range.start + (*n << PAGE_SHIFT);
 	if (write)
 		range.default_flags |= HMM_PFN_REQ_WRITE;
@@ -313,7 +314,7 @@ static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
 	if (ret == -EBUSY)
 		return -EAGAIN;
 	if (ret)
-		return ret == -ENOMEM ? ret : -EFAULT;
+		return ret == -ENOMEM || ret == -ESTALE ? ret : -EFAULT;
 
 	mutex_lock(&mirrors->notifier_lock);
 	if (mmu_interval_read_retry(&m->notifier, range.notifier_seq))
@@ -349,7 +350,7 @@ static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
  * an invalidation after that moment has put the mirror on the list (again) if
  * it is needed.
  *
- * EAGAIN: lost @tries races; EFAULT, ENOMEM.
+ * EAGAIN: lost @tries races; EFAULT, ESTALE, ENOMEM.
  */
 static int mirror_validate(struct kfd_mirror *m, unsigned int tries)
 {
@@ -387,7 +388,7 @@ static bool mirror_give_up(struct kfd_mirror *m, int err)
 	struct kfd_mirrors *mirrors = m->mirrors;
 
 	lockdep_assert_held(&mirrors->validate_lock);
-	if (err != -EFAULT)
+	if (err != -EFAULT && err != -ESTALE)
 		return false;
 	if (!m->lost_since)
 		m->lost_since = jiffies ?: 1;
@@ -403,7 +404,7 @@ static bool mirror_give_up(struct kfd_mirror *m, int err)
 	return true;
 }
 
-/* EAGAIN: more is left; EFAULT, ENOMEM: a mirror could not be had. */
+/* EAGAIN: more is left; EFAULT, ESTALE, ENOMEM: a mirror could not be had. */
 static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 {
 	unsigned long deadline = jiffies + RESTORE_PASS_JIFFIES;
@@ -481,7 +482,8 @@ static void mirrors_restore_work(struct work_struct *work)
  * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
  * space.
  *
- * Return: 0; EFAULT: a page can't be had; ENOMEM; EINTR: a signal came first.
+ * Return: 0; EFAULT: a page can't be had; ESTALE: its owner calls it stale;
+ * ENOMEM; EINTR: a signal came first.
  */
 int kfd_mirror_validate(struct kfd_mirror *m)
 {
@@ -508,8 +510,8 @@ int kfd_mirror_validate(struct kfd_mirror *m)
  *
  * Context: as kfd_mirror_validate().
  *
- * Return: 0; EAGAIN: lost too many races with invalidations; EFAULT: a page
- * can't be had, those before it are present; ENOMEM; EINTR: killed.
+ * Return: 0; EAGAIN: lost too many races with invalidations; EFAULT, ESTALE: a
+ * page can't be had, those before it are present; ENOMEM; EINTR: killed.
  */
 int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages)
 {

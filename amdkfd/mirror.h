@@ -49,6 +49,8 @@ enum kfd_mirror_access {
  * @owner: optional: whose device-private pages (hmm_range.dev_private_owner) a
  *	look-up finds where they are, or NULL; all others come to system memory
  *	first. validate_lock held
+ * @stale: optional: whether something else is mapped there by now than what the
+ *	mirror is of, which is not to be touched. validate_lock and mmap_lock held
  * @invalidate: no GPU uses these pages any more when it returns; notifier_lock
  *	held, NOTIFIER context (amdkfd/device.h). @why is what the kernel says,
  *	NULL when the owner itself asked for it
@@ -60,6 +62,7 @@ struct kfd_mirror_ops {
 	int (*populate)(struct kfd_mirror *m, u64 first, u64 npages,
 			struct page **pages, bool writable);
 	void *(*owner)(struct kfd_mirror *m);
+	bool (*stale)(struct kfd_mirror *m, u64 first, u64 npages);
 	void (*invalidate)(struct kfd_mirror *m, u64 first, u64 npages,
 			   const struct mmu_notifier_range *why);
 };

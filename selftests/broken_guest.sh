@@ -35,6 +35,7 @@ bugs=(
 	paused_forever
 	counts_changed
 	fork_unseen
+	hole_unseen
 	checkpoint_events_race
 	resume_svm_twice
 )
@@ -42,6 +43,7 @@ bugs=(
 # Bugs whose test is another program's: the program and the test.
 declare -A elsewhere=(
 	[fork_unseen]="fork storm_while_the_gpu_counts"
+	[hole_unseen]="svm what_is_mapped_instead_is_left_alone"
 )
 
 # test_of BUG: the program and the test

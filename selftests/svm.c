@@ -543,6 +543,30 @@ TEST_F(gpu, munmap_of_idle_memory_leaves_queues_running)
 	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p));
 }
 
+/* Nobody has spoken of it: it is not even touched, or it would be a copy by then. */
+TEST_F(gpu, what_is_mapped_instead_is_left_alone)
+{
+	int fd = memfd_create("page", MFD_CLOEXEC), i;
+	char *place = self->p + 2 * KFD_PAGE;
+	volatile uint64_t *file;
+
+	ASSERT_OK(ftruncate(fd, KFD_PAGE));
+	file = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, file);
+	/* Whichever of the driver's delays is over by then; a storm has others. */
+	for (i = 0; i < 12; i++) {
+		kfd_sleep_ms(60);
+		ASSERT_OK(kfd_svm_set1(&self->k, place, KFD_PAGE, KFD_IOCTL_SVM_ATTR_ACCESS,
+				       self->gpu));
+		ASSERT_EQ(place, mmap(place, KFD_PAGE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_FIXED, fd, 0));
+		kfd_sleep_ms(i);
+		*file = i + 1;
+		EXPECT_EQ(i + 1, *(volatile uint64_t *)place);
+		ASSERT_OK(kfd_gpu_add(&self->q, self->p, 1));
+	}
+}
+
 TEST_F(gpu, discarded_again_and_again_while_the_gpu_writes)
 {
 	volatile uint64_t *word = (uint64_t *)self->p;

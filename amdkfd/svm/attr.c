@@ -205,9 +205,14 @@ static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
 	if (svm_takes_held(req, start, last))
 		return -EBUSY;
 	ret = kfd_svm_change(svm, start, last, svm_apply, req);
-	if (ret)
-		return ret;
-	return svm_bring(req, start, last);
+	while (!ret) {
+		ret = svm_bring(req, start, last);
+		if (ret != -ESTALE)
+			break;
+		/* Unmapped meanwhile; perhaps a neighbour in the same range. */
+		ret = signal_pending(current) ? -EINTR : kfd_svm_strike(svm);
+	}
+	return ret;
 }
 
 /* --- GET_ATTR -------------------------------------------------------------- */

@@ -174,10 +174,14 @@ static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 				      1);
 	r->asker = 0;
 	mutex_unlock(&mirrors->validate_lock);
-	return ret;
+	/* Unmapped meanwhile: who serves the next attempt strikes it out. */
+	return ret == -ESTALE ? -EAGAIN : ret;
 }
 
-/* 0; EFAULT: an access that is not allowed, or memory that can't be had. */
+/*
+ * 0; EAGAIN: the GPU is to ask again; EFAULT: an access that is not allowed, or
+ * memory that can't be had.
+ */
 static int svm_serve_locked(struct kfd_svm *svm,
 			    const struct kfd_svm_fault *fault)
 {

@@ -6,7 +6,8 @@
  * MMU notifier, where ranges can't change; so it leaves a hole, and whoever
  * takes svm->lock next strikes the holes out of the ranges before anything
  * else, a work at the latest. A new mapping at the same place, whose owner
- * speaks of it after that, is not touched.
+ * speaks of it after that, is not touched; nor is one that nobody speaks of,
+ * as the pages of a hole are not looked up (kfd_svm_in_hole()).
  *
  * A hole takes memory, which a notifier can't wait for. Without any, the
  * addresses go into a hull, in which later just what has no mapping is struck
@@ -65,6 +66,31 @@ void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last)
 	svm_schedule_strike(svm, SVM_STRIKE_DELAY_MS);
 }
 
+/**
+ * kfd_svm_in_hole() - whether addresses of a range have been unmapped
+ * @svm: shared virtual memory of a process
+ * @start: first byte, page-aligned
+ * @last: last byte of a page
+ *
+ * What is mapped there now has no attributes, though the range still says so:
+ * to look it up would fill it, or make copies of the pages of a file.
+ *
+ * Context: mmap_lock held: whoever maps something instead has left the hole.
+ * Return: true when a part has been, and there was memory for the hole.
+ */
+bool kfd_svm_in_hole(struct kfd_svm *svm, u64 start, u64 last)
+{
+	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	struct kfd_svm_hole *hole;
+	bool found = false;
+
+	mutex_lock(notifier_lock);
+	list_for_each_entry(hole, &svm->holes, link)
+		found |= hole->start <= last && hole->last >= start;
+	mutex_unlock(notifier_lock);
+	return found;
+}
+
 /* The first stretch of [*@start, last] that nothing is mapped in. */
 static bool svm_find_unmapped(struct mm_struct *mm, u64 *start, u64 *last)
 {
@@ -103,17 +129,29 @@ static int svm_strike_lost(struct kfd_svm *svm, struct mm_struct *mm, u64 first,
 	return ret;
 }
 
-static int svm_strike_list(struct kfd_svm *svm, struct list_head *holes)
+/*
+ * Holes up to @end, the last one at some time. Each is on the list until no
+ * range has it any more: validate_lock, which taking it out holds, keeps those
+ * off who look.
+ */
+static int svm_strike_list(struct kfd_svm *svm, const struct kfd_svm_hole *end)
 {
-	struct kfd_svm_hole *hole, *next;
+	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	struct kfd_svm_hole *hole;
+	bool more = end;
 	int ret;
 
-	list_for_each_entry_safe(hole, next, holes, link) {
+	while (more) {
+		/* Others add, but to a list that has one already. */
+		hole = list_first_entry(&svm->holes, struct kfd_svm_hole, link);
 		kfd_svm_lose_holds(svm, hole->start, hole->last);
 		ret = kfd_svm_remove(svm, hole->start, hole->last);
 		if (ret)
 			return ret;
+		more = hole != end;
+		mutex_lock(notifier_lock);
 		list_del(&hole->link);
+		mutex_unlock(notifier_lock);
 		kfree(hole);
 	}
 	return 0;
@@ -130,24 +168,25 @@ static int svm_strike_list(struct kfd_svm *svm, struct list_head *holes)
 int kfd_svm_strike(struct kfd_svm *svm)
 {
 	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	struct kfd_svm_hole *end = NULL;
 	struct mm_struct *mm;
 	u64 lost_start, lost_last;
-	LIST_HEAD(holes);
 	int ret = 0;
 
 	lockdep_assert_held(&svm->lock);
 	mutex_lock(notifier_lock);
-	list_splice_init(&svm->holes, &holes);
+	if (!list_empty(&svm->holes))
+		end = list_last_entry(&svm->holes, struct kfd_svm_hole, link);
 	lost_start = svm->lost_start;
 	lost_last = svm->lost_last;
 	svm->lost_last = 0;
 	mutex_unlock(notifier_lock);
-	if (list_empty(&holes) && !lost_last)
+	if (!end && !lost_last)
 		return 0;
 
 	mm = kfd_process_mm_get(svm->process);
 	if (mm) {
-		ret = svm_strike_list(svm, &holes);
+		ret = svm_strike_list(svm, end);
 		if (lost_last && !ret)
 			ret = svm_strike_lost(svm, mm, lost_start, lost_last);
 		/* Its end must not come under our locks. */
@@ -155,8 +194,6 @@ int kfd_svm_strike(struct kfd_svm *svm)
 	}
 
 	mutex_lock(notifier_lock);
-	/* in the order in which they came */
-	list_splice(&holes, &svm->holes);
 	if (ret) {
 		if (lost_last) {
 			svm->lost_start = svm->lost_last ?
@@ -193,7 +230,7 @@ void kfd_svm_strike_work(struct work_struct *work)
  * kfd_svm_forget_holes() - free what is left of holes
  * @svm: shared virtual memory of a process, closing or without ranges
  *
- * Context: notifier_lock held unless closing.
+ * Context: svm->lock and notifier_lock held unless closing.
  */
 void kfd_svm_forget_holes(struct kfd_svm *svm)
 {

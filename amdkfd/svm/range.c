@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "../criu/image.h"
+#include "../debug/break.h"
 #include "../smi.h"
 #include "svm.h"
 
@@ -192,6 +193,16 @@ static void *svm_owner(struct kfd_mirror *m)
 	return kfd_svm_owner(r, svm_users(r));
 }
 
+static bool svm_stale(struct kfd_mirror *m, u64 first, u64 npages)
+{
+	struct kfd_svm_range *r = to_range(m);
+	u64 start = r->start + (first << PAGE_SHIFT);
+
+	return !KFD_BROKEN(hole_unseen) &&
+	       kfd_svm_in_hole(r->svm, start,
+			       start + (npages << PAGE_SHIFT) - 1);
+}
+
 static int svm_populate(struct kfd_mirror *m, u64 first, u64 npages,
 			struct page **pages, bool writable)
 {
@@ -247,6 +258,7 @@ static const struct kfd_mirror_ops svm_mirror_ops = {
 	.reserve = svm_reserve,
 	.populate = svm_populate,
 	.owner = svm_owner,
+	.stale = svm_stale,
 	.invalidate = svm_invalidate,
 };
 
@@ -620,7 +632,8 @@ int kfd_svm_remove(struct kfd_svm *svm, u64 start, u64 last)
  * Context: svm->lock held; sleeps; takes mmap_lock. A user of the address
  * space.
  * Return: 0, or of the first range that fails: -EFAULT: a page can't be had;
- * -ENOMEM; -EINTR: a signal came first.
+ * -ESTALE: one has been unmapped since kfd_svm_strike(), which is to be called
+ * again; -ENOMEM; -EINTR: a signal came first.
  */
 int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last)
 {

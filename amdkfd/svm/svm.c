@@ -182,9 +182,11 @@ static void svm_settle(struct kfd_process *p)
 
 	flush_work(&svm->fault_work);
 	cancel_delayed_work_sync(&svm->strike_work);
+	mutex_lock(&svm->lock);
 	mutex_lock(&p->mirrors.notifier_lock);
 	kfd_svm_forget_holes(svm);
 	mutex_unlock(&p->mirrors.notifier_lock);
+	mutex_unlock(&svm->lock);
 }
 
 const struct kfd_svm_ops kfd_svm_ops = {

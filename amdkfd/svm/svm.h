@@ -230,6 +230,7 @@ u32 kfd_svm_needs(const struct kfd_svm_range *r);
 
 /* hole.c: what the process unmaps */
 void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last);
+bool kfd_svm_in_hole(struct kfd_svm *svm, u64 start, u64 last);
 int kfd_svm_strike(struct kfd_svm *svm);
 void kfd_svm_strike_work(struct work_struct *work);
 void kfd_svm_forget_holes(struct kfd_svm *svm);

@@ -252,6 +252,9 @@ static int svm_validate_all(struct kfd_svm *svm)
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
 		ret = kfd_svm_validate(svm, r->start, r->last);
+		/* Unmapped just now; whoever does that can resume again. */
+		if (ret == -ESTALE)
+			ret = -EFAULT;
 		if (ret)
 			svm_tell_missing(r, ret);
 	}
@@ -268,7 +271,8 @@ static int svm_validate_all(struct kfd_svm *svm)
  *
  * Context: process->lock held; sleeps; takes the process's mmap_lock.
  * Return: 0, or the error of the first range that fails, which is named in the
- * log: -EFAULT: not mapped, or a page can't be had; -ENOMEM; -EINTR.
+ * log: -EFAULT: not mapped, or a page can't be had; -ENOSPC: too many ranges;
+ * -ENOMEM; -EINTR.
  */
 int kfd_svm_resume(struct kfd_process *p)
 {
@@ -277,7 +281,10 @@ int kfd_svm_resume(struct kfd_process *p)
 
 	lockdep_assert_held(&p->lock);
 	mutex_lock(&svm->lock);
-	ret = svm_make_restored(svm);
+	/* What an attempt before this one made may have been unmapped. */
+	ret = kfd_svm_strike(svm);
+	if (!ret)
+		ret = svm_make_restored(svm);
 	if (!ret)
 		ret = svm_validate_all(svm);
 	mutex_unlock(&svm->lock);
