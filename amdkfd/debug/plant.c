@@ -20,8 +20,9 @@
 
 #define PLANT_BYTES	64
 #define PLANT_LEAKS	16
-#define PLANT_HUNG_MS	9000
-#define PLANT_STALL_MS	8000
+/* Twice what the watchdogs take at most, as plant_guest.sh sets them. */
+#define PLANT_HUNG_MS	12000	/* three looks, one every 2 s */
+#define PLANT_STALL_MS	16000	/* 3 s, and 5 s on top with PROVE_RCU */
 
 static char *what = "nothing";
 module_param(what, charp, 0444);
@@ -166,12 +167,16 @@ static void plant_rcu_stall(void)
 	unsigned long end = jiffies + msecs_to_jiffies(PLANT_STALL_MS);
 	static struct rcu_head head;
 
-	/* Somebody has to wait for it. */
+	/*
+	 * Somebody has to wait for it: the clock runs from the beginning of a
+	 * grace period, which comes after this call. With preemption off, the
+	 * thread that begins it might have to wait for this very CPU.
+	 */
+	rcu_read_lock();
 	call_rcu(&head, plant_rcu_done);
-	preempt_disable();
 	while (time_before(jiffies, end))
 		cpu_relax();
-	preempt_enable();
+	rcu_read_unlock();
 }
 
 static const struct {
