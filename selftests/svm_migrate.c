@@ -54,7 +54,7 @@ static int mig_start(struct mig *m, int xnack)
 	ret = kfd_queue_create(&m->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &m->q);
 	if (!ret)
 		ret = kfd_svm_alloc(&m->k, SIZE, 0, &m->p);
-	return ret ? ret : kfd_available(&m->k, 0, &m->vram);
+	return ret ? ret : kfd_available_settled(&m->k, 0, &m->vram);
 }
 
 static int prefetch(struct mig *m, char *p, uint64_t size, int gpu)
