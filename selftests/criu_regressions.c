@@ -222,7 +222,7 @@ TEST_F_TIMEOUT(regression, resume_svm_twice, 180)
 struct racer {
 	struct kfd *k;
 	volatile int stop;
-	volatile int slow;
+	volatile unsigned int pause_ms;
 	unsigned int rounds;
 };
 
@@ -240,8 +240,8 @@ static void *make_events(void *arg)
 		for (i = 0; i < n; i++)
 			kfd_event_destroy(r->k, ev[i].event_id);
 		r->rounds++;
-		if (r->slow)
-			kfd_sleep_ms(1);
+		if (r->pause_ms)
+			kfd_sleep_ms(r->pause_ms);
 	}
 	return NULL;
 }
@@ -278,9 +278,10 @@ TEST_F_TIMEOUT(regression, checkpoint_events_race, 60)
 	ASSERT_OK(kfd_start(&k));
 	racer.k = &k;
 	ASSERT_OK(pthread_create(&thread, NULL, make_events, &racer));
-	while (kfd_now_ms() < end) {
-		/* First it disturbs nearly all of them, then hardly any. */
-		racer.slow = kfd_now_ms() > end - 1500;
+	while (kfd_now_ms() < end || (!good && kfd_now_ms() < end + PATIENCE)) {
+		/* First it disturbs nearly all of them, then ever fewer. */
+		if (kfd_now_ms() > end - 1500)
+			racer.pause_ms++;
 		ret = kfd_snapshot_checkpoint(k.fd, &s);
 		if (ret) {
 			EXPECT_EQ(-EINVAL, ret);
