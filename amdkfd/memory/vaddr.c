@@ -64,7 +64,8 @@ void kfd_memory_go_on(struct kfd_process *p, u32 gpus)
 	for (i = 0; i < p->n_pdds; i++)
 		if (memory->lacking[i])
 			gpus &= ~BIT(i);
-	ret = gpus ? kfd_process_restore_on(p, gpus) : 0;
+	/* At the end of a process nothing goes on, and nobody is told so. */
+	ret = gpus && !READ_ONCE(p->dead) ? kfd_process_restore_on(p, gpus) : 0;
 	if (ret)
 		pr_warn_ratelimited("amdkfd: pasid %u: queues did not come back with their memory's address: %d\n",
 				    p->pasid, ret);
