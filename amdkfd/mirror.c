@@ -102,28 +102,6 @@ struct kfd_mirror_chunk {
 
 static struct workqueue_struct *restore_wq;
 
-static bool mirror_is_present(const struct kfd_mirror *m)
-{
-	return m->absent_first > m->absent_last;
-}
-
-static void mirror_set_present(struct kfd_mirror *m)
-{
-	m->absent_first = 1;
-	m->absent_last = 0;
-}
-
-static void mirror_add_absent(struct kfd_mirror *m, u64 first, u64 last)
-{
-	if (mirror_is_present(m)) {
-		m->absent_first = first;
-		m->absent_last = last;
-	} else {
-		m->absent_first = min(m->absent_first, first);
-		m->absent_last = max(m->absent_last, last);
-	}
-}
-
 /* Give the evictions back when nothing asks for them any more. */
 static void mirrors_settle(struct kfd_mirrors *mirrors)
 {
@@ -181,7 +159,7 @@ static void mirror_lose(struct kfd_mirror *m, u64 first, u64 last,
 	lockdep_assert_held(&m->mirrors->notifier_lock);
 	if (m->needed)
 		mirror_break_locked(m);
-	mirror_add_absent(m, first, last);
+	kfd_mirror_add_absent(m, first, last);
 	m->ops->invalidate(m, first, last - first + 1, why);
 }
 
@@ -336,7 +314,7 @@ static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
 		ret = mirror_populate_chunk(m, first, &n);
 		if (ret) {
 			mutex_lock(&m->mirrors->notifier_lock);
-			mirror_add_absent(m, first, last);
+			kfd_mirror_add_absent(m, first, last);
 			mutex_unlock(&m->mirrors->notifier_lock);
 			return ret;
 		}
@@ -364,11 +342,11 @@ static int mirror_validate(struct kfd_mirror *m, unsigned int tries)
 		mutex_lock(&mirrors->notifier_lock);
 		first = m->absent_first;
 		last = m->absent_last;
-		present = mirror_is_present(m);
+		present = kfd_mirror_is_present(m);
 		if (present)
 			list_del_init(&m->invalid_node);
 		else if (tries)
-			mirror_set_present(m);
+			kfd_mirror_set_present(m);
 		mutex_unlock(&mirrors->notifier_lock);
 		if (present) {
 			m->lost_since = 0;
@@ -613,75 +591,6 @@ void kfd_mirror_remove(struct kfd_mirror *m)
 }
 
 /**
- * kfd_mirror_assume_present() - a mirror that is to take over from others
- * @m: a mirror that is not watched yet
- *
- * Its hull is empty from here on. What its predecessors lack is added by
- * kfd_mirror_inherit(), what they do not cover by kfd_mirror_lack().
- *
- * Context: any.
- */
-void kfd_mirror_assume_present(struct kfd_mirror *m)
-{
-	mirror_set_present(m);
-}
-
-/**
- * kfd_mirror_lack() - pages of a mirror are absent
- * @m: a watched mirror
- * @start: CPU address of the first byte
- * @last: CPU address of the last byte; what lies outside @m does not matter
- *
- * Context: notifier_lock held.
- */
-void kfd_mirror_lack(struct kfd_mirror *m, unsigned long start,
-		     unsigned long last)
-{
-	unsigned long end = m->addr + (m->npages << PAGE_SHIFT) - 1;
-
-	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (last < m->addr || start > end)
-		return;
-	start = max(start, m->addr);
-	last = min(last, end);
-	mirror_add_absent(m, (start - m->addr) >> PAGE_SHIFT,
-			  (last - m->addr) >> PAGE_SHIFT);
-}
-
-/**
- * kfd_mirror_inherit() - a mirror takes over what another has of its range
- * @m: a watched mirror
- * @old: a mirror of the same owner that overlaps it
- *
- * The pages stay where they are: @old is retired next.
- *
- * Context: notifier_lock held.
- */
-void kfd_mirror_inherit(struct kfd_mirror *m, const struct kfd_mirror *old)
-{
-	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (mirror_is_present(old))
-		return;
-	kfd_mirror_lack(m, old->addr + (old->absent_first << PAGE_SHIFT),
-			old->addr + (old->absent_last << PAGE_SHIFT) +
-			PAGE_SIZE - 1);
-}
-
-/**
- * kfd_mirror_retire() - another mirror has taken over
- * @m: the mirror; kfd_mirror_remove() follows
- *
- * Context: notifier_lock held.
- */
-void kfd_mirror_retire(struct kfd_mirror *m)
-{
-	lockdep_assert_held(&m->mirrors->notifier_lock);
-	m->retired = true;
-	m->needed = 0;
-	list_del_init(&m->invalid_node);
-}
-
-/**
  * kfd_mirror_need_locked() - these GPUs' queues need the pages, and no others
  * @m: the mirror
  * @gpus: the GPUs, by index in kfd_process.pdds
@@ -713,7 +622,7 @@ void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus)
  */
 void kfd_mirror_break_locked(struct kfd_mirror *m)
 {
-	if (m->needed && !mirror_is_present(m))
+	if (m->needed && !kfd_mirror_is_present(m))
 		mirror_break_locked(m);
 }
 

@@ -12,6 +12,7 @@
 #define AMDKFD_MIRROR_H
 
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
@@ -142,6 +143,30 @@ struct kfd_mirror {
 	u32 needed;
 	struct list_head invalid_node;
 };
+
+/* The hull of absent pages; notifier_lock, or nobody watches yet */
+static inline bool kfd_mirror_is_present(const struct kfd_mirror *m)
+{
+	return m->absent_first > m->absent_last;
+}
+
+static inline void kfd_mirror_set_present(struct kfd_mirror *m)
+{
+	m->absent_first = 1;
+	m->absent_last = 0;
+}
+
+static inline void kfd_mirror_add_absent(struct kfd_mirror *m, u64 first,
+					 u64 last)
+{
+	if (kfd_mirror_is_present(m)) {
+		m->absent_first = first;
+		m->absent_last = last;
+	} else {
+		m->absent_first = min(m->absent_first, first);
+		m->absent_last = max(m->absent_last, last);
+	}
+}
 
 int kfd_mirrors_module_init(void);
 void kfd_mirrors_module_exit(void);
