@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The GPU state of one process: the RESTORE op and the buffers' contents.
+ * The GPU state of one process: the RESTORE op, other CPU addresses for its
+ * buffers where that is wanted, and their contents.
  *
  * Runs in the process being restored, from the hook for its file of /dev/kfd.
  * The driver adopts the VM of the render node files that it is given here, and
@@ -22,6 +23,7 @@
 
 #include "contents.h"
 #include "log.h"
+#include "move.h"
 #include "sys.h"
 
 #define NO_FD			0xffffffffu
@@ -32,6 +34,7 @@ struct target {
 	struct kfd_criu_device_bucket *devices;
 	size_t *slots;			/* per device */
 	struct kfd_criu_bo_bucket *bos;
+	struct move_plan moves;
 	int files[CONTENTS_MAX_FILES];
 	unsigned int nr_files;
 };
@@ -70,6 +73,7 @@ static void free_target(struct target *t)
 	free(t->devices);
 	free(t->slots);
 	free(t->bos);
+	free(t->moves.list);
 }
 
 /* Index in st->slots of the GPU that was @actual_gpu_id at dump. */
@@ -143,7 +147,9 @@ static int prepare(int dir, struct restore_state *st, unsigned int id,
 			return ret;
 		t->files[t->nr_files++] = ret;
 	}
-	ret = fill_devices(st, p, t);
+	ret = move_make_plan(st, p, &t->moves);
+	if (!ret)
+		ret = fill_devices(st, p, t);
 	if (ret)
 		return ret;
 	fill_bos(p, t);
@@ -317,6 +323,8 @@ int restore_process(int dir, struct restore_state *st, int kfd, unsigned int id)
 	ret = prepare(dir, st, id, p, &t);
 	if (!ret)
 		ret = call_driver(st, kfd, &t);
+	if (!ret)
+		ret = move_apply(st, kfd, &t.moves);
 	if (!ret)
 		ret = load_contents(dir, st, p, &t);
 	if (!ret)

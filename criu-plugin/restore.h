@@ -5,6 +5,7 @@
 #ifndef KFD_PLUGIN_RESTORE_H
 #define KFD_PLUGIN_RESTORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -92,6 +93,7 @@ struct restore_state {
 
 int restore_state_get(int dir, struct restore_state **out);
 struct file_rec *restore_find_file(struct restore_state *st, unsigned int id);
+bool restore_has_state(const struct restore_state *st, pid_t ns_pid);
 int restore_slot_by_old_minor(const struct restore_state *st, unsigned int minor_nr);
 int restore_slot_open(struct restore_state *st, size_t slot);
 void restore_close_unneeded(struct restore_state *st);

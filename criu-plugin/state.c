@@ -240,6 +240,24 @@ struct file_rec *restore_find_file(struct restore_state *st, unsigned int id)
 }
 
 /**
+ * restore_has_state() - whether a process is among those with GPU state
+ * @st: of this process
+ * @ns_pid: the process as it sees itself
+ */
+bool restore_has_state(const struct restore_state *st, pid_t ns_pid)
+{
+	size_t i;
+
+	for (i = 0; i < st->nr_files; i++) {
+		const KfdFileEntry *e = st->files[i].entry;
+
+		if (e->kind == KFD_FILE_KFD && e->has_state_id && (pid_t)e->pid == ns_pid)
+			return true;
+	}
+	return false;
+}
+
+/**
  * restore_slot_by_old_minor() - the GPU that a render node has become
  * @st: of this process
  * @minor_nr: of the node at dump
@@ -516,20 +534,6 @@ int restore_vma(int dir, const char *path, uint64_t addr, uint64_t old_offset,
 	return 1;
 }
 
-/* Whether a process is among those with GPU state. */
-static bool has_state(const struct restore_state *st, pid_t ns_pid)
-{
-	size_t i;
-
-	for (i = 0; i < st->nr_files; i++) {
-		const KfdFileEntry *e = st->files[i].entry;
-
-		if (e->kind == KFD_FILE_KFD && e->has_state_id && (pid_t)e->pid == ns_pid)
-			return true;
-	}
-	return false;
-}
-
 /**
  * restore_resume() - let a restored process's queues run
  * @dir: image directory
@@ -547,7 +551,7 @@ int restore_resume(int dir, pid_t pid)
 	int kfd, ret;
 
 	ret = get_files(dir);
-	if (ret == -ENOENT || (!ret && !has_state(&state, sys_ns_pid(pid))))
+	if (ret == -ENOENT || (!ret && !restore_has_state(&state, sys_ns_pid(pid))))
 		return -ENOTSUP;
 	kfd = ret ? ret : sys_open_kfd();
 	ret = kfd;

@@ -103,6 +103,16 @@ int sys_open_render(unsigned int minor_nr)
 	return fd < 0 ? -errno : fd;
 }
 
+static int call(int kfd, unsigned long request, void *args)
+{
+	int ret;
+
+	do {
+		ret = ioctl(kfd, request, args);
+	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
+	return ret < 0 ? -errno : 0;
+}
+
 /**
  * sys_criu_op() - AMDKFD_IOC_CRIU_OP
  * @kfd: file of the process concerned
@@ -115,12 +125,32 @@ int sys_open_render(unsigned int minor_nr)
  */
 int sys_criu_op(int kfd, struct kfd_ioctl_criu_args *args)
 {
-	int ret;
+	return call(kfd, AMDKFD_IOC_CRIU_OP, args);
+}
 
-	do {
-		ret = ioctl(kfd, AMDKFD_IOC_CRIU_OP, args);
-	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
-	return ret < 0 ? -errno : 0;
+/**
+ * sys_vaddr_info() - AMDKFD_IOC_VADDR_INFO
+ * @kfd: file of this process
+ * @args: out
+ *
+ * Return: 0 or a negative errno; EINVAL or ENOTTY: the driver does not know it.
+ */
+int sys_vaddr_info(int kfd, struct kfd_ioctl_vaddr_info_args *args)
+{
+	return call(kfd, AMDKFD_IOC_VADDR_INFO, args);
+}
+
+/**
+ * sys_vaddr_update() - AMDKFD_IOC_ALLOC_MEMORY_OF_GPU with VADDR_UPDATE
+ * @kfd: file of this process, whose driver has said that it can do this: others
+ *	would make a buffer
+ * @args: in
+ *
+ * Return: 0 or a negative errno.
+ */
+int sys_vaddr_update(int kfd, struct kfd_ioctl_alloc_memory_of_gpu_args *args)
+{
+	return call(kfd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, args);
 }
 
 /**

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+struct kfd_ioctl_alloc_memory_of_gpu_args;
 struct kfd_ioctl_criu_args;
+struct kfd_ioctl_vaddr_info_args;
 
 /**
  * enum sys_dev - what a device file is
@@ -58,6 +60,8 @@ const char *sys_topology_root(void);
 int sys_open_kfd(void);
 int sys_open_render(unsigned int minor_nr);
 int sys_criu_op(int kfd, struct kfd_ioctl_criu_args *args);
+int sys_vaddr_info(int kfd, struct kfd_ioctl_vaddr_info_args *args);
+int sys_vaddr_update(int kfd, struct kfd_ioctl_alloc_memory_of_gpu_args *args);
 int sys_refusal(int kfd, char *text, size_t size);
 int sys_keep_fd(int fd);
 int sys_find_holders(int fd, struct sys_holders *out);

@@ -326,3 +326,32 @@ int sys_criu_op(int kfd, struct kfd_ioctl_criu_args *args)
 	}
 	return -EINVAL;
 }
+
+/* After RESTORE, and before any buffer has been written to. */
+static void check_restored_empty(int kfd)
+{
+	const struct fake_file *f = find(fake_ino(kfd));
+	unsigned int i;
+
+	CHECK(f && f->kind == SYS_DEV_KFD && fake.calls[KFD_CRIU_OP_RESTORE]);
+	CHECK(!fake.calls[KFD_CRIU_OP_RESUME]);
+	for (i = 0; i < fake.nr_bos; i++)
+		if (fake.memory[i] >= 0)
+			CHECK(lseek(fake.filled[i], 0, SEEK_DATA) < 0 && errno == ENXIO);
+}
+
+int sys_vaddr_info(int kfd, struct kfd_ioctl_vaddr_info_args *args)
+{
+	check_restored_empty(kfd);
+	fake.vaddr_infos++;
+	args->capabilities = fake.vaddr_caps;
+	return fake.vaddr_err;
+}
+
+int sys_vaddr_update(int kfd, struct kfd_ioctl_alloc_memory_of_gpu_args *args)
+{
+	check_restored_empty(kfd);
+	CHECK(fake.vaddr_infos && fake.nr_updates < FAKE_MAX_UPDATES);
+	fake.updates[fake.nr_updates++] = *args;
+	return fake.nr_updates == 2 ? fake.update_err : 0;
+}

@@ -11,6 +11,7 @@
 
 #define FAKE_MAX_BOS	8
 #define FAKE_MAX_GPUS	2
+#define FAKE_MAX_UPDATES	16
 
 /**
  * struct fake_machine - what the plugin finds, and what it has done
@@ -36,6 +37,12 @@
  * @devices: device buckets as RESTORE got them
  * @drm_ino: inodes of the drm_fds in them
  * @resumed: pid of the last RESUME
+ * @vaddr_err: what VADDR_INFO fails with, or 0
+ * @vaddr_caps: what it says that the driver can
+ * @vaddr_infos: how often it was called
+ * @update_err: what the second VADDR_UPDATE fails with, or 0
+ * @nr_updates: how often that was called
+ * @updates: with what
  * @render_vmas: mappings of the first render node
  */
 struct fake_machine {
@@ -61,6 +68,12 @@ struct fake_machine {
 	struct kfd_criu_device_bucket devices[FAKE_MAX_GPUS];
 	uint64_t drm_ino[FAKE_MAX_GPUS];
 	int resumed;
+	int vaddr_err;
+	uint64_t vaddr_caps;
+	unsigned int vaddr_infos;
+	int update_err;
+	unsigned int nr_updates;
+	struct kfd_ioctl_alloc_memory_of_gpu_args updates[FAKE_MAX_UPDATES];
 	unsigned int render_vmas;
 };
 
