@@ -172,6 +172,49 @@ refused()
 	result refused
 }
 
+# moved_nowhere PART: what $dir/img holds, moved to where nothing is. criu goes on.
+moved_nowhere()
+{
+	if KFD_PLUGIN_MOVE_USERPTRS=${1%:*}:10000 run_criu restore -d; then
+		grep -q "process $PID: RESUME failed: Bad address" $dir/img/restore.log ||
+			why "RESUME: $(grep kfd_plugin $dir/img/restore.log)"
+		kill -9 "$PID"
+		gone
+		vram_free
+	fi
+	result moved_nowhere
+	: > $dir/why
+}
+
+# The GPU is at the first of two mappings of the same memory, and after the
+# restore at the second. So it is after another dump and restore, which say
+# nothing of that: then the image has the second one.
+moved()
+{
+	local move
+
+	start moved 1
+	move=$(sed -n 's/^move //p' $dir/result)
+	run_criu dump -t "$PID"
+	gone
+	KFD_PLUGIN_MOVE_USERPTRS=${move/-/-+} \
+		restore_must_fail moved_malformed 'is not \[PID/]START-END:NEW'
+	KFD_PLUGIN_MOVE_USERPTRS=1/$move \
+		restore_must_fail moved_other_process 'process 1 has no GPU state'
+	moved_nowhere "$move"
+	KFD_PLUGIN_MOVE_USERPTRS=$PID/$move run_criu restore -d
+	grep -q "process $PID: 2 of 3 USERPTR BOs have other CPU addresses" $dir/img/restore.log ||
+		why "not moved: $(grep kfd_plugin $dir/img/restore.log)"
+	rm -rf $dir/img
+	mkdir $dir/img
+	if run_criu dump -t "$PID"; then
+		gone
+		run_criu restore -d && finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result moved
+}
+
 # A process without a GPU: nothing opened, nothing said at info level, no image.
 no_gpu()
 {
@@ -244,7 +287,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..17"
+echo "1..21"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -257,6 +300,7 @@ round_trip closed closed 1
 leave_running
 again
 refused
+moved
 damaged
 : > $dir/why
 kernel_complaints >> $dir/why

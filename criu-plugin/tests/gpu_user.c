@@ -15,10 +15,13 @@
  *	closed	as bos, with the render nodes closed while mapped
  *	imported	as bos, with a buffer of a render node imported, which cannot
  *		be dumped
+ *	moved	memory that is mapped twice, and a GPU that works on the first
+ *		mapping: see gpu_user_moved.c
  */
 #define _GNU_SOURCE
+#include "gpu_user.h"
+
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <libdrm/amdgpu_drm.h>
 #include <libdrm/drm.h>
@@ -29,12 +32,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define MAX_GPUS	4
 #define MIB		(1024 * 1024ul)
@@ -65,7 +66,11 @@ static int kfd = -1;
 static const char *result_path;
 static unsigned int nr_fds;
 
-static void __attribute__((format(printf, 1, 2))) report(const char *format, ...)
+/**
+ * report() - write a line to the result file
+ * @format: of the line
+ */
+void report(const char *format, ...)
 {
 	int fd = open(result_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	char text[256];
@@ -78,14 +83,6 @@ static void __attribute__((format(printf, 1, 2))) report(const char *format, ...
 		_exit(3);
 	close(fd);
 }
-
-#define REQUIRE(x)								\
-	do {									\
-		if (!(x)) {							\
-			report("line %d: %s: %s", __LINE__, #x, strerror(errno)); \
-			_exit(1);						\
-		}								\
-	} while (0)
 
 static long read_number(const char *path, const char *key)
 {
@@ -215,6 +212,18 @@ static unsigned int count_fds(void)
 	return n;
 }
 
+/**
+ * check_fds() - the restored program has the fds that it had
+ * @more: and so many others
+ */
+void check_fds(unsigned int more)
+{
+	if (count_fds() == nr_fds + more)
+		return;
+	report("%u fds open, were %u", count_fds(), nr_fds);
+	_exit(1);
+}
+
 /* What was there is there, and what is new works as well. */
 static void check(bool closed)
 {
@@ -236,13 +245,11 @@ static void check(bool closed)
 	for (i = 0; i < nr_gpus && !closed && gpus[i].drm >= 0; i++)
 		new_bo(&gpus[i], KFD_IOC_ALLOC_MEM_FLAGS_VRAM, MIB);
 	/* the driver's mapping without an fd needs one fd per node */
-	if (count_fds() != nr_fds + (closed ? nr_gpus : 0)) {
-		report("%u fds open, were %u", count_fds(), nr_fds);
-		_exit(1);
-	}
+	check_fds(closed ? nr_gpus : 0);
 }
 
-static void wait_signal(void)
+/** wait_signal() - be ready to be dumped; returns when that is over */
+void wait_signal(void)
 {
 	sigset_t set;
 	int sig;
@@ -397,6 +404,8 @@ int main(int argc, char **argv)
 		use_children(!strcmp(mode, "pair") ? 2 : 1);
 	} else if (!strcmp(mode, "twice")) {
 		use_twice();
+	} else if (!strcmp(mode, "moved")) {
+		use_moved();
 	} else {
 		find_gpus();
 		if (!strcmp(mode, "bos"))

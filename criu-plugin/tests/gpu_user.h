@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A program to be dumped and restored: see gpu_user.c.
+ */
+#ifndef KFD_PLUGIN_TEST_GPU_USER_H
+#define KFD_PLUGIN_TEST_GPU_USER_H
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void __attribute__((format(printf, 1, 2))) report(const char *format, ...);
+void wait_signal(void);
+void check_fds(unsigned int more);
+
+/* For calls that set errno. */
+#define REQUIRE(x)								\
+	do {									\
+		if (!(x)) {							\
+			report("line %d: %s: %s", __LINE__, #x, strerror(errno)); \
+			_exit(1);						\
+		}								\
+	} while (0)
+
+/* For calls that return a negative errno. */
+#define REQUIRE_OK(x)								\
+	do {									\
+		int err_ = -(x);						\
+										\
+		if (err_) {							\
+			report("line %d: %s: %s", __LINE__, #x, strerror(err_)); \
+			_exit(1);						\
+		}								\
+	} while (0)
+
+/* gpu_user_moved.c */
+void use_moved(void);
+
+#endif
