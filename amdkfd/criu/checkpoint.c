@@ -317,8 +317,9 @@ static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
  * Context: sleeps; process->lock held.
  * Return: 0, with a dma-buf fd of the caller in the bucket of every VRAM and
  * GTT buffer; -EINVAL: not paused, counts or sizes that are no longer right,
- * no pointer; -EBUSY: a CPU address was given up since the pause began; -EFAULT; -ENOMEM; -EMFILE; -EXDEV: a buffer was imported since the
- * pause began; -ETIME: a queue did not stop. No fd is installed then.
+ * no pointer; -EBUSY: a CPU address was given up since the pause began;
+ * -EFAULT; -ENOMEM; -EMFILE; -EXDEV: a buffer was imported since the pause
+ * began; -ETIME: a queue did not stop. No fd is installed then.
  */
 int kfd_criu_checkpoint(struct kfd_process *p,
 			const struct kfd_ioctl_criu_args *args)
