@@ -92,13 +92,12 @@ static void userptr_init_mirror(struct kfd_userptr *u, u64 addr)
  */
 int kfd_userptr_look_up(struct kfd_userptr *userptr)
 {
-	int ret = kfd_mirror_watch(&userptr->mirror);
+	int ret;
 
-	if (ret)
-		return ret;
-	/* First, so that no invalidation goes unseen once it is present. */
+	/* First: of a live one the GPU has pages, which it may not lose unseen. */
 	userptr_need_mirror(userptr);
-	return kfd_mirror_validate(&userptr->mirror);
+	ret = kfd_mirror_watch(&userptr->mirror);
+	return ret ? ret : kfd_mirror_validate(&userptr->mirror);
 }
 
 /**
