@@ -10,6 +10,19 @@
 #include "../memory/memory.h"
 #include "remap.h"
 
+/* A RESUME that failed may have looked it up, or have tried to: as if it had not. */
+static int update_restored(struct kfd_userptr *u, u64 addr)
+{
+	struct kfd_mirrors *mirrors = u->mirror.mirrors;
+
+	if (mutex_lock_killable(&mirrors->validate_lock))
+		return -EINTR;
+	kfd_mirror_remove(&u->mirror);
+	kfd_userptr_set_address(u, addr);
+	mutex_unlock(&mirrors->validate_lock);
+	return 0;
+}
+
 /**
  * kfd_remap_update() - replace a CPU address
  * @p: the process
@@ -51,9 +64,5 @@ int kfd_remap_update(struct kfd_process *p,
 	u = bo->userptr;
 	if (u->invalid)
 		return kfd_userptr_take_up(u, args->mmap_offset);
-	/* One that a vain RESUME has found is in use. */
-	if (!p->restored || u->mirror.watched)
-		return -EINVAL;
-	kfd_userptr_set_address(u, args->mmap_offset);
-	return 0;
+	return p->restored ? update_restored(u, args->mmap_offset) : -EINVAL;
 }
