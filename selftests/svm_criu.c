@@ -7,6 +7,7 @@
 
 #include "lib/kfd_image.h"
 #include "lib/kfd_mem.h"
+#include "lib/kfd_step.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
 #include "lib/kfd_workload.h"
@@ -42,14 +43,6 @@ struct scene {
 	int skip;
 	int step;
 };
-
-#define STEP(sc, call) \
-	do { \
-		int _ret = (call); \
-		(sc)->step = __LINE__; \
-		if (_ret) \
-			return _ret; \
-	} while (0)
 
 static struct scene *scene_new(int xnack)
 {

@@ -24,24 +24,30 @@
 	}
 
 /* A kernel that cannot do this has nothing to run. */
+static inline int kfd_fault_test_main(int argc, char **argv)
+{
+	int ret;
+
+	if (!kfd_present()) {
+		ksft_print_header();
+		ksft_exit_skip("there is no /dev/kfd here\n");
+	}
+	if (!kfd_fault_possible()) {
+		ksft_print_header();
+		ksft_exit_skip("needs /proc/thread-self/fail-nth and its knobs\n");
+	}
+	ret = kfd_fault_enable();
+	if (ret) {
+		ksft_print_header();
+		ksft_exit_fail_msg("the knobs of fault injection: %d\n", ret);
+	}
+	return test_harness_run(argc, argv);
+}
+
 #define KFD_FAULT_TEST_MAIN \
 	int main(int argc, char **argv) \
 	{ \
-		int ret; \
-		if (!kfd_present()) { \
-			ksft_print_header(); \
-			ksft_exit_skip("there is no /dev/kfd here\n"); \
-		} \
-		if (!kfd_fault_possible()) { \
-			ksft_print_header(); \
-			ksft_exit_skip("needs /proc/thread-self/fail-nth and its knobs\n"); \
-		} \
-		ret = kfd_fault_enable(); \
-		if (ret) { \
-			ksft_print_header(); \
-			ksft_exit_fail_msg("the knobs of fault injection: %d\n", ret); \
-		} \
-		return test_harness_run(argc, argv); \
+		return kfd_fault_test_main(argc, argv); \
 	}
 
 /* Say how it went; an operation that nothing could fail in has tested nothing. */

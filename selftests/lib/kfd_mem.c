@@ -67,6 +67,20 @@ int kfd_device_maps(void)
 	return n;
 }
 
+/*
+ * At an address of the arena's own: where memory was unmapped before its buffer
+ * is freed, another's must not come to lie, for the buffer still has the place.
+ */
+char *kfd_some_memory(struct kfd *k, uint64_t size)
+{
+	void *at = (void *)(uintptr_t)kfd_reserve_va(k, size);
+	char *p = mmap(at, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE,
+		       -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 /* Memory may be in pieces: ask for whole ones until they come. */
 static int map_huge(struct kfd_mem *m)
 {

@@ -77,6 +77,9 @@ int kfd_mem_create(struct kfd *k, const struct kfd_mem_kind *kind, enum kfd_back
 int kfd_mem_destroy(struct kfd *k, struct kfd_mem *m);
 int kfd_mem_file_untouched(const struct kfd_mem *m);
 
+/* Anonymous memory that is there, in the arena, or NULL */
+char *kfd_some_memory(struct kfd *k, uint64_t size);
+
 /* smaps: kilobytes of "NAME:" of the mapping that has the address in it */
 int kfd_smaps_kb(const void *p, const char *name, uint64_t *kb);
 /* maps: mappings of devices, DMA-BUFs and the driver's files */
