@@ -16,8 +16,10 @@
 #include <sys/ptrace.h>
 
 #include "lib/kfd_fault.h"
+#include "lib/kfd_mem.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
+#include "lib/kfd_vaddr.h"
 #include "lib/kfd_workload.h"
 
 #define SECONDS		200
@@ -30,6 +32,8 @@
  * @k: the driver, with a part of the arena of its own
  * @queue: a queue of its own that runs
  * @spare: memory for one more queue of each kind
+ * @store: memory that is mapped twice
+ * @again: the second mapping
  * @beats: packets that @queue has run
  * @op: what it does
  * @rounds: how often it has
@@ -40,6 +44,8 @@ struct racer {
 	struct kfd k;
 	struct kfd_queue queue;
 	struct kfd_queue spare[2];
+	struct kfd_store store;
+	char *again;
 	uint32_t beats;
 	const struct race_op *op;
 	unsigned int rounds;
@@ -90,12 +96,6 @@ static unsigned int race_ms(void)
 	return text ? strtoul(text, NULL, 10) : 15;
 }
 
-/* An answer that the other thread may be the cause of is none. */
-static int may(int ret, int err)
-{
-	return ret == -err ? 0 : ret;
-}
-
 /* --- memory ------------------------------------------------------------------ */
 
 static int create_and_destroy(struct racer *t, uint32_t flags)
@@ -124,7 +124,7 @@ static int map_shared(struct racer *t)
 	int ret = kfd_bo_map_gpu(&t->k, &t->r->shared, 0);
 
 	/* The other one may have unmapped it already. */
-	return ret ? ret : may(kfd_bo_unmap_gpu(&t->k, &t->r->shared, 0), EINVAL);
+	return ret ? ret : kfd_may(kfd_bo_unmap_gpu(&t->k, &t->r->shared, 0), EINVAL);
 }
 
 static int map_file(int fd, uint64_t offset, uint64_t size, bool touch)
@@ -156,24 +156,10 @@ static int event_page_map(struct racer *t)
 	return map_file(t->k.fd, t->r->ev.event_page_offset, KFD_EVENT_PAGE_SIZE, false);
 }
 
-/*
- * At an address of the racer's own: where memory was unmapped before its buffer
- * is freed, another's must not come to lie, for the buffer still has the place.
- */
-static char *some_memory(struct kfd *k, uint64_t size)
-{
-	void *at = (void *)(uintptr_t)kfd_reserve_va(k, size);
-	char *p = mmap(at, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE,
-		       -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* Registered memory that goes while it is mapped on the GPU. */
 static int userptr(struct racer *t)
 {
-	char *p = some_memory(&t->k, 2 * KFD_PAGE);
+	char *p = kfd_some_memory(&t->k, 2 * KFD_PAGE);
 	struct kfd_bo bo;
 	int ret;
 
@@ -198,7 +184,7 @@ static int invalidate(struct racer *t)
 
 static int remap(struct racer *t)
 {
-	char *p = some_memory(&t->k, KFD_PAGE), *q = some_memory(&t->k, KFD_PAGE), *moved;
+	char *p = kfd_some_memory(&t->k, KFD_PAGE), *q = kfd_some_memory(&t->k, KFD_PAGE), *moved;
 	struct kfd_bo bo;
 	int ret;
 
@@ -233,7 +219,7 @@ static int svm(struct racer *t)
 		{ KFD_IOCTL_SVM_ATTR_NO_ACCESS, t->k.gpu[0].gpu_id },
 		{ KFD_IOCTL_SVM_ATTR_CLR_FLAGS, KFD_IOCTL_SVM_FLAG_COHERENT },
 	};
-	char *p = some_memory(&t->k, 4 * KFD_PAGE);
+	char *p = kfd_some_memory(&t->k, 4 * KFD_PAGE);
 	uint32_t value;
 	int ret;
 
@@ -273,6 +259,45 @@ static int svm_shared(struct racer *t)
 		ret = kfd_svm_set1(&t->k, p, size, KFD_IOCTL_SVM_ATTR_GRANULARITY,
 				   SVM_DEFAULT_GRANULARITY);
 	return ret;
+}
+
+/* Registered memory whose address is given up and replaced, with and without it. */
+static int replace(struct racer *t)
+{
+	struct kfd_bo bo;
+	int ret, ret2;
+
+	if (!kfd_is_ours())
+		return 0;
+	ret = kfd_vaddr_bo(&t->k, 0, t->store.p, t->store.size, &bo);
+	if (ret)
+		return ret;
+	ret = kfd_vaddr_live(&t->k, &bo);
+	if (!ret)
+		ret = kfd_vaddr_update(&t->k, &bo, t->again);
+	if (!ret)
+		ret = kfd_vaddr_invalidate(&t->k, &bo);
+	if (!ret)
+		ret = kfd_vaddr_update(&t->k, &bo, t->store.p);
+	ret2 = kfd_bo_destroy(&t->k, &bo);
+	return ret ? ret : ret2;
+}
+
+/* Both give it up and either replaces it; it may be write-protected for a moment. */
+static int replace_shared(struct racer *t)
+{
+	struct kfd_bo *bo = &t->r->user_bo;
+	int ret;
+
+	if (!kfd_is_ours())
+		return 0;
+	ret = kfd_may(kfd_vaddr_invalidate(&t->k, bo), EINVAL);
+	if (ret)
+		return ret;
+	do
+		ret = kfd_vaddr_update(&t->k, bo, t->r->user);
+	while (ret == -EFAULT);
+	return kfd_may(ret, EINVAL);
 }
 
 /* A buffer of the render node that KFD imports. */
@@ -373,10 +398,13 @@ static int use_event(struct racer *t)
 
 /* --- checkpoint and restore -------------------------------------------------- */
 
-/* There is an imported buffer, or a child has our dma-bufs as it has all files. */
+/*
+ * There is an imported buffer, a child has our dma-bufs as it has all files, or
+ * an address has been given up.
+ */
 static bool is_refusal(int ret)
 {
-	return ret == -EXDEV || ret == -EMLINK;
+	return ret == -EXDEV || ret == -EMLINK || ret == -EBUSY;
 }
 
 static int pause_process(struct racer *t)
@@ -387,7 +415,7 @@ static int pause_process(struct racer *t)
 	if (is_refusal(ret))
 		return 0;
 	/* One pause, ended by whoever is first. */
-	return ret ? ret : may(kfd_criu_unpause(t->k.fd), EINVAL);
+	return ret ? ret : kfd_may(kfd_criu_unpause(t->k.fd), EINVAL);
 }
 
 /* Counts may have changed, or the other one has ended the pause. */
@@ -407,8 +435,8 @@ static int dump(int fd)
 	kfd_snapshot_args(&s, &args);
 	ret = kfd_criu_op(fd, &args, KFD_CRIU_OP_CHECKPOINT);
 	kfd_snapshot_free(&s);
-	ret = may(may(ret, EINVAL), EXDEV);
-	return ret ? ret : may(kfd_criu_unpause(fd), EINVAL);
+	ret = kfd_may(kfd_may(kfd_may(ret, EINVAL), EXDEV), EBUSY);
+	return ret ? ret : kfd_may(kfd_criu_unpause(fd), EINVAL);
 }
 
 static int dump_self(struct racer *t)
@@ -495,6 +523,8 @@ static const struct race_op ops[] = {
 	{ "mremap", remap },
 	{ "fork and write", fork_and_write },
 	{ "export and import", export_import },
+	{ "replace an address", replace },
+	{ "replace one of both", replace_shared },
 	{ "SVM of its own", svm },
 	{ "SVM of both", svm_shared },
 	{ "SDMA queue", sdma_queue },
@@ -528,6 +558,9 @@ static int racer_start(struct race *r, int n)
 		ret = kfd_queue_buffers(&r->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &t->spare[0]);
 	if (!ret)
 		ret = kfd_queue_buffers(&r->k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &t->spare[1]);
+	if (!ret)
+		ret = kfd_store_make(KFD_STORE_MEMFD, 2 * KFD_PAGE, &t->store);
+	t->again = ret ? NULL : kfd_store_map(&t->store);
 	t->k = r->k;
 	t->k.next_va = KFD_ARENA_BASE + (n + 1ULL) * (64ULL << 30);
 	return ret;
@@ -546,7 +579,7 @@ static int race_start(struct race *r)
 		ret = kfd_bo_create(&r->k, 0, MEM_GTT, KFD_PAGE, &r->words);
 	if (!ret)
 		ret = kfd_event_create(&r->k, KFD_IOC_EVENT_SIGNAL, false, &r->ev);
-	r->user = some_memory(&r->k, 2 * KFD_PAGE);
+	r->user = kfd_some_memory(&r->k, 2 * KFD_PAGE);
 	if (!ret)
 		ret = kfd_bo_userptr(&r->k, 0, r->user, 2 * KFD_PAGE, &r->user_bo);
 	if (!ret)
@@ -648,17 +681,17 @@ TEST_F_TIMEOUT(race, buffers_against_all, SECONDS)
 
 TEST_F_TIMEOUT(race, user_memory_against_all, SECONDS)
 {
-	EXPECT_EQ(0, race_range(&self->r, 6, 13));
+	EXPECT_EQ(0, race_range(&self->r, 6, 15));
 }
 
 TEST_F_TIMEOUT(race, queues_and_events_against_all, SECONDS)
 {
-	EXPECT_EQ(0, race_range(&self->r, 13, 19));
+	EXPECT_EQ(0, race_range(&self->r, 15, 21));
 }
 
 TEST_F_TIMEOUT(race, checkpoint_and_files_against_all, SECONDS)
 {
-	EXPECT_EQ(0, race_range(&self->r, 19, NUM_OPS));
+	EXPECT_EQ(0, race_range(&self->r, 21, NUM_OPS));
 }
 
 /* --- a tracer that dumps a running process ----------------------------------- */
