@@ -12,7 +12,7 @@
 #define REQUEST(nr, size)	_IOC(_IOC_READ | _IOC_WRITE, AMDKFD_IOCTL_BASE, nr, size)
 
 /* Size of every argument struct, by number. */
-static const unsigned int arg_size[AMDKFD_COMMAND_END] = {
+static const unsigned int arg_size[AMDKFD_EXTENSION_END] = {
 	[_IOC_NR(AMDKFD_IOC_GET_VERSION)] = _IOC_SIZE(AMDKFD_IOC_GET_VERSION),
 	[_IOC_NR(AMDKFD_IOC_CREATE_QUEUE)] = _IOC_SIZE(AMDKFD_IOC_CREATE_QUEUE),
 	[_IOC_NR(AMDKFD_IOC_DESTROY_QUEUE)] = _IOC_SIZE(AMDKFD_IOC_DESTROY_QUEUE),
@@ -54,7 +54,22 @@ static const unsigned int arg_size[AMDKFD_COMMAND_END] = {
 	[_IOC_NR(AMDKFD_IOC_SET_XNACK_MODE)] = _IOC_SIZE(AMDKFD_IOC_SET_XNACK_MODE),
 	[_IOC_NR(AMDKFD_IOC_CRIU_OP)] = _IOC_SIZE(AMDKFD_IOC_CRIU_OP),
 	[_IOC_NR(AMDKFD_IOC_AVAILABLE_MEMORY)] = _IOC_SIZE(AMDKFD_IOC_AVAILABLE_MEMORY),
+	[_IOC_NR(AMDKFD_IOC_VADDR_INFO)] = _IOC_SIZE(AMDKFD_IOC_VADDR_INFO),
+	[_IOC_NR(AMDKFD_IOC_CHANGE_OWNER)] = _IOC_SIZE(AMDKFD_IOC_CHANGE_OWNER),
 };
+
+/* The next number that is one; the in-tree driver has none of the extensions. */
+static unsigned int next_request(unsigned int nr)
+{
+	if (++nr == AMDKFD_COMMAND_END && kfd_is_ours())
+		return AMDKFD_EXTENSION_START;
+	return nr;
+}
+
+static bool is_request(unsigned int nr)
+{
+	return nr != AMDKFD_COMMAND_END && nr != AMDKFD_EXTENSION_END;
+}
 
 /* Not offered is a fine answer for these; success that means nothing is not. */
 static bool is_not_offered(int ret)
@@ -140,7 +155,7 @@ TEST_F(dispatch, argument_length_sweep)
 		    -1, 0);
 	ASSERT_NE(MAP_FAILED, area);
 	ASSERT_OK(mprotect(area + KFD_PAGE, KFD_PAGE, PROT_NONE));
-	for (nr = AMDKFD_COMMAND_START; nr < AMDKFD_COMMAND_END; nr++) {
+	for (nr = AMDKFD_COMMAND_START; is_request(nr); nr = next_request(nr)) {
 		ASSERT_NE(0, arg_size[nr]);
 		for (size = 0; size <= arg_size[nr] + 16; size += 4) {
 			char *at = area + KFD_PAGE - size;
@@ -168,7 +183,7 @@ TEST_F(dispatch, bad_pointer_is_EFAULT)
 {
 	unsigned int nr;
 
-	for (nr = AMDKFD_COMMAND_START; nr < AMDKFD_COMMAND_END; nr++) {
+	for (nr = AMDKFD_COMMAND_START; is_request(nr); nr = next_request(nr)) {
 		void *bad[] = { NULL, (void *)8, (void *)0xffff888000000000ULL };
 		unsigned int i;
 
@@ -183,7 +198,10 @@ TEST_F(dispatch, bad_pointer_is_EFAULT)
 
 TEST_F(dispatch, unknown_requests)
 {
-	static const unsigned int nrs[] = { 0x00, 0x60, 0x7f, 0x82, 0xff };
+	static const unsigned int nrs[] = {
+		0x00, AMDKFD_COMMAND_END, 0x60, 0x7f, 0x82, AMDKFD_EXTENSION_START - 1,
+		AMDKFD_EXTENSION_END, 0xff,
+	};
 	char arg[64] = { 0 };
 	unsigned int i;
 

@@ -125,9 +125,11 @@ static const unsigned long requests[] = {
 	AMDKFD_IOC_GET_QUEUE_WAVE_STATE, AMDKFD_IOC_GET_DMABUF_INFO, AMDKFD_IOC_IMPORT_DMABUF,
 	AMDKFD_IOC_ALLOC_QUEUE_GWS, AMDKFD_IOC_SMI_EVENTS, AMDKFD_IOC_SVM,
 	AMDKFD_IOC_SET_XNACK_MODE, AMDKFD_IOC_CRIU_OP, AMDKFD_IOC_AVAILABLE_MEMORY,
+	AMDKFD_IOC_VADDR_INFO, AMDKFD_IOC_CHANGE_OWNER,
 };
 
-_Static_assert(sizeof(requests) / sizeof(requests[0]) == AMDKFD_COMMAND_END - 1,
+_Static_assert(sizeof(requests) / sizeof(requests[0]) ==
+	       AMDKFD_COMMAND_END - 1 + AMDKFD_EXTENSION_END - AMDKFD_EXTENSION_START,
 	       "an operation is missing");
 
 static bool maps(int fd, uint64_t type, uint32_t gpu_id, size_t size)
@@ -138,6 +140,12 @@ static bool maps(int fd, uint64_t type, uint32_t gpu_id, size_t size)
 	       errno != EBADF;
 }
 
+/* Whoever has a context or shares one cannot adopt this one either. */
+static bool is_dead(unsigned long request, int err)
+{
+	return err == EBADF || (err == EBUSY && request == AMDKFD_IOC_CHANGE_OWNER);
+}
+
 /* EBADF for all of it, or the errno that says what was not. */
 static int kfd_file_is_dead(int fd, uint32_t gpu_id)
 {
@@ -146,7 +154,7 @@ static int kfd_file_is_dead(int fd, uint32_t gpu_id)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-		if (ioctl(fd, requests[i], args) != -1 || errno != EBADF)
+		if (ioctl(fd, requests[i], args) != -1 || !is_dead(requests[i], errno))
 			return -EPROTO;
 	for (criu.op = 0; criu.op < 6; criu.op++)
 		if (ioctl(fd, AMDKFD_IOC_CRIU_OP, &criu) != -1 || errno != EBADF)
