@@ -15,9 +15,11 @@
 /* PM4 */
 #define PM4_NOP			0x10
 #define PM4_DISPATCH_DIRECT	0x15
+#define PM4_ATOMIC_MEM		0x1e
 #define PM4_WRITE_DATA		0x37
 #define PM4_WAIT_REG_MEM	0x3c
 #define PM4_INDIRECT_BUFFER	0x3f
+#define PM4_COPY_DATA		0x40
 #define PM4_RELEASE_MEM		0x49
 #define PM4_ACQUIRE_MEM		0x58
 #define PM4_SET_SH_REG		0x76
@@ -34,6 +36,8 @@
 #define PM4_DATA_32		1
 #define PM4_DATA_64		2
 #define PM4_DATA_CLOCK		3
+
+#define PM4_ATOMIC_ADD64	0x2f
 
 /* Bit 1 marks packets of the compute pipe. */
 static inline uint32_t pm4_header(uint32_t op, uint32_t dwords)
@@ -98,6 +102,30 @@ static inline unsigned int pm4_release_mem(uint32_t *p, uint32_t data_sel, uint6
 	p[6] = HI(data);
 	p[7] = event_id;
 	return 8;
+}
+
+/* 8 bytes from memory to memory */
+static inline unsigned int pm4_copy_data(uint32_t *p, uint64_t dst, uint64_t src)
+{
+	p[0] = pm4_header(PM4_COPY_DATA, 6);
+	p[1] = 1u | 5u << 8 | 1u << 16 | 1u << 20;	/* 64 bits, confirmed */
+	p[2] = LO(src);
+	p[3] = HI(src);
+	p[4] = LO(dst);
+	p[5] = HI(dst);
+	return 6;
+}
+
+static inline unsigned int pm4_atomic_add64(uint32_t *p, uint64_t va, uint64_t value)
+{
+	memset(p, 0, 9 * 4);
+	p[0] = pm4_header(PM4_ATOMIC_MEM, 9);
+	p[1] = PM4_ATOMIC_ADD64;
+	p[2] = LO(va);
+	p[3] = HI(va);
+	p[4] = LO(value);
+	p[5] = HI(value);
+	return 9;
 }
 
 static inline unsigned int pm4_acquire_mem(uint32_t *p)
