@@ -40,6 +40,7 @@ struct sizes {
 enum limit { AT_MOST, AT_LEAST, INFO };
 
 void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void must(int ret, const char *what);
 void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void report(const char *figure, const char *measured, const char *against, double value,
 	    const char *unit, enum limit kind, double limit);
@@ -49,6 +50,10 @@ char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 double now(void);
 double median(double *v, unsigned int n);
 double memcpy_rate(unsigned int mib);
+void *shared_memory(size_t bytes);
+pid_t child_start(void (*fn)(void *arg), void *arg);
+void child_end(pid_t pid);
+void in_child(void (*fn)(void *arg), void *arg);
 
 /**
  * struct target - a process to be dumped

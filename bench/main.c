@@ -7,14 +7,18 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -59,6 +63,17 @@ void die(const char *fmt, ...)
 	fputc('\n', stderr);
 	va_end(ap);
 	exit(2);
+}
+
+/**
+ * must() - end the program when something failed
+ * @ret: 0 or a negative errno
+ * @what: that was to be done
+ */
+void must(int ret, const char *what)
+{
+	if (ret < 0)
+		die("%s: %s", what, strerror(-ret));
 }
 
 /**
@@ -149,6 +164,66 @@ double memcpy_rate(unsigned int mib)
 	}
 	munmap(mem, 2 * size);
 	return median(rate, 5);
+}
+
+/**
+ * shared_memory() - memory for what a child measures
+ * @bytes: how much
+ *
+ * Return: zeroes, which children share.
+ */
+void *shared_memory(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("no memory");
+	return p;
+}
+
+/**
+ * child_start() - run a function in a child
+ * @fn: what
+ * @arg: handed to it
+ *
+ * Return: its pid, for child_end().
+ */
+pid_t child_start(void (*fn)(void *arg), void *arg)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fn(arg);
+		exit(0);
+	}
+	return pid;
+}
+
+/**
+ * child_end() - wait for a child, which must come to its end
+ * @pid: the child
+ */
+void child_end(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		die("a measuring process failed");
+}
+
+/**
+ * in_child() - run a function in a child to its end
+ * @fn: what
+ * @arg: handed to it
+ */
+void in_child(void (*fn)(void *arg), void *arg)
+{
+	child_end(child_start(fn, arg));
 }
 
 /**

@@ -9,13 +9,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -28,40 +25,6 @@
 #define UNMAP_BYTES	(8u << 20)
 #define STORM		1000	/* invalidations */
 #define STORM_S		0.1
-
-static void must(int ret, const char *what)
-{
-	if (ret < 0)
-		die("%s: %s", what, strerror(-ret));
-}
-
-static void *shared(size_t bytes)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		die("no memory");
-	return p;
-}
-
-/* Run a function in a child, which must come to its end. */
-static void in_child(void (*fn)(void *arg), void *arg)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		fn(arg);
-		exit(0);
-	}
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
-		die("a measuring process failed");
-}
 
 /* --- checkpoint and restore ------------------------------------------------ */
 
@@ -155,7 +118,7 @@ static void ranges_load(void *arg)
 
 static struct ranges *ranges_start(unsigned int n)
 {
-	struct ranges *r = shared(sizeof(*r));
+	struct ranges *r = shared_memory(sizeof(*r));
 
 	r->n = n;
 	r->fd = memfd_create("image", MFD_CLOEXEC);
@@ -247,25 +210,21 @@ static void unmap_with(void *arg)
 	take_turns(arg, true);
 }
 
+static void unmap_without(void *arg)
+{
+	take_turns(arg, false);
+}
+
 static void unmap_cost(void)
 {
-	struct unmapping *u = shared(sizeof(*u));
+	struct unmapping *u = shared_memory(sizeof(*u));
 	double with, without;
 	pid_t pid;
 
 	progress("munmap() with and without a notifier");
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		take_turns(u, false);
-		exit(0);
-	}
+	pid = child_start(unmap_without, u);
 	in_child(unmap_with, u);
-	if (waitpid(pid, NULL, 0) != pid)
-		die("waitpid: %s", strerror(errno));
+	child_end(pid);
 	with = median(u->with_us, UNMAP_ROUNDS);
 	without = median(u->without_us, UNMAP_ROUNDS);
 	report_time(text("munmap of %u MiB that no queue uses", UNMAP_BYTES >> 20),
@@ -345,7 +304,7 @@ static void blow(void *arg)
 
 static void storm(void)
 {
-	struct storm *s = shared(sizeof(*s));
+	struct storm *s = shared_memory(sizeof(*s));
 
 	progress("evictions in a storm of invalidations");
 	in_child(blow, s);

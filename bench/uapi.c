@@ -37,12 +37,6 @@ struct holder {
 	unsigned int bos;
 };
 
-static void must(int ret, const char *what)
-{
-	if (ret < 0)
-		die("%s: %s", what, strerror(-ret));
-}
-
 /* In the child: @n buffers of @bytes each, mapped to the GPU. The kfd fd. */
 static int make_bos(enum bo_kind kind, unsigned int n, size_t bytes)
 {
