@@ -20,6 +20,8 @@
  * @rss_limit_mib: how much more memory the larger one may take
  * @many_bos: objects in the larger process of the per-object figures
  * @few_bos: objects in the smaller one
+ * @many_remaps: buffers in the larger process whose CPU addresses are replaced
+ * @few_remaps: buffers in the smaller one
  * @idle_s: seconds for which an idle GPU is watched
  * @repeats: times that a dump is repeated; the median counts
  */
@@ -27,6 +29,7 @@ struct sizes {
 	unsigned int big_mib, small_mib;
 	unsigned int rss_big_mib, rss_small_mib, rss_limit_mib;
 	unsigned int many_bos, few_bos;
+	unsigned int many_remaps, few_remaps;
 	unsigned int idle_s;
 	unsigned int repeats;
 };
@@ -70,6 +73,7 @@ void figures_criu(const struct sizes *sz);
 void figures_criu_memory(const struct sizes *sz);
 void figures_uapi(const struct sizes *sz);
 void figures_svm(const struct sizes *sz);
+void figures_remap(const struct sizes *sz);
 void figures_idle(const struct sizes *sz);
 
 extern const char *criu_plugin_dir;	/* where kfd_plugin.so is */

@@ -41,6 +41,7 @@ static const struct sizes full = {
 	.big_mib = 256, .small_mib = 4,
 	.rss_big_mib = 1024, .rss_small_mib = 64, .rss_limit_mib = 64,
 	.many_bos = 10000, .few_bos = 1000,
+	.many_remaps = 1000, .few_remaps = 100,
 	.idle_s = 10, .repeats = 5,
 };
 
@@ -49,6 +50,7 @@ static const struct sizes quick = {
 	.big_mib = 128, .small_mib = 4,
 	.rss_big_mib = 304, .rss_small_mib = 64, .rss_limit_mib = 16,
 	.many_bos = 4000, .few_bos = 400,
+	.many_remaps = 300, .few_remaps = 30,
 	.idle_s = 5, .repeats = 3,
 };
 
@@ -310,7 +312,7 @@ int main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	const struct sizes *sz = &full;
-	const char *only = "ausim";
+	const char *only = "ausrim";
 	unsigned int missed;
 	int c;
 
@@ -324,7 +326,7 @@ int main(int argc, char **argv)
 		} else {
 			die("usage: kfd_bench [--quick] [--only LETTERS] "
 			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, "
-			    "i idle; default all)");
+			    "r new CPU addresses, i idle; default all)");
 		}
 	}
 	/* absolute: criu changes to the image directory before it looks */
@@ -339,6 +341,8 @@ int main(int argc, char **argv)
 		figures_uapi(sz);
 	if (strchr(only, 's'))
 		figures_svm(sz);
+	if (strchr(only, 'r'))
+		figures_remap(sz);
 	if (strchr(only, 'm'))
 		figures_criu_memory(sz);
 	if (strchr(only, 'i'))
