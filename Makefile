@@ -34,6 +34,7 @@ help:
 #:   all              modules, plugin, selftests, benchmark and demo programs
 #:   check            everything that is tested; TESTS=NAME... for some of it
 #:   demo             simulated GPUs, a running program, its checkpoint and restore
+#:   demo-liveupdate  a program becomes a new build of itself while its GPU goes on
 #:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
 #:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel
 #:   debug-kernel     build the kernel of vm/debug.config, kept outside of this tree
@@ -131,6 +132,13 @@ demo:
 	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
 	@$(MAKE) -s plugin demo-tools
 	@demo/run
+
+.PHONY: demo-liveupdate
+demo-liveupdate:
+	@scripts/setup
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
+	@$(MAKE) -s demo-tools
+	@demo/run DEMO=liveupdate
 
 .PHONY: bench
 bench:
