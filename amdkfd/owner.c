@@ -31,6 +31,7 @@
  * protects the rest of struct kfd_owner. The release callback takes no
  * process->lock (see process.c).
  */
+#include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/sched/mm.h>
@@ -302,12 +303,46 @@ struct mm_struct *kfd_process_mm_get(struct kfd_process *p)
 }
 
 /**
+ * struct kfd_held - pages that other contexts of a thread group hold
+ * @but: the one that does not count
+ * @pages: their number
+ */
+struct kfd_held {
+	const struct kfd_process *but;
+	u64 pages;
+};
+
+static void kfd_owner_add_held(struct kfd_process *p, void *arg)
+{
+	struct kfd_held *held = arg;
+
+	if (p != held->but && p->tgid == held->but->tgid)
+		held->pages += READ_ONCE(p->addresses.held_pages);
+}
+
+/*
+ * Those that wait to be adopted are charged to an address space that has no
+ * limit any more: a program that execs and never adopts could hold as much as
+ * it likes.
+ */
+static bool kfd_owner_may_hold(struct kfd_process *p, u64 pages)
+{
+	u64 limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct kfd_held held = { .but = p };
+
+	kfd_process_for_each(kfd_owner_add_held, &held);
+	return !held.pages || capable(CAP_IPC_LOCK) ||
+	       READ_ONCE(p->mm->locked_vm) + pages + held.pages <= limit;
+}
+
+/**
  * kfd_process_charge() - charge pages that are held to the address space
  * @p: the process, in whose address space current runs
  * @pages: their number
  *
  * As locked memory: RLIMIT_MEMLOCK is the limit, unless current has
- * CAP_IPC_LOCK.
+ * CAP_IPC_LOCK. What other contexts of the thread group hold, which it had
+ * before an exec, counts as well.
  *
  * Context: sleeps; process->lock held; takes mmap_lock.
  * Return: 0; -ENOMEM: over the limit.
@@ -317,6 +352,8 @@ int kfd_process_charge(struct kfd_process *p, u64 pages)
 	int ret;
 
 	lockdep_assert_held(&p->lock);
+	if (!kfd_owner_may_hold(p, pages))
+		return -ENOMEM;
 	ret = account_locked_vm(p->mm, pages, true);
 	if (!ret)
 		p->addresses.held_pages += pages;

@@ -329,6 +329,34 @@ static int new_under_limit(struct kfd_scene *sc)
 	return kfd_scene_goes_on(sc, p);
 }
 
+/* A context of its own does not double the limit. */
+static int new_second_context(struct kfd_scene *sc)
+{
+	char *p = kfd_scene_map(sc->data2);
+	int tries, ret = -ENOMEM;
+	struct kfd second;
+	struct kfd_bo bo;
+
+	STEP(sc, kfd_set_caps(~(1ULL << CAP_IPC_LOCK)));
+	STEP(sc, limit_pages(2 * SCENE_PAGES - 1));
+	STEP(sc, kfd_start(&second));
+	STEP_ERR(sc, EBUSY, kfd_change_owner(sc->k.fd));
+	STEP(sc, kfd_vaddr_bo(&second, 0, p, SCENE_SIZE, &bo));
+	STEP_ERR(sc, ENOMEM, kfd_vaddr_live(&second, &bo));
+	STEP(sc, kfd_scene_charged(sc, getpid(), 0));
+	STEP(sc, limit_pages(2 * SCENE_PAGES));
+	STEP(sc, kfd_vaddr_live(&second, &bo));
+	STEP(sc, kfd_scene_charged(sc, getpid(), SCENE_PAGES));
+	STEP(sc, kfd_vaddr_update(&second, &bo, p));
+	STEP(sc, close(sc->k.fd) ? -errno : 0);
+	STEP(sc, limit_pages(SCENE_PAGES));
+	/* The first one is taken down in the background. */
+	for (tries = 0; tries < 200 && (ret = kfd_vaddr_live(&second, &bo)) == -ENOMEM; tries++)
+		kfd_sleep_ms(50);
+	STEP(sc, ret);
+	return kfd_vaddr_update(&second, &bo, p);
+}
+
 static int new_stops_at(struct kfd_scene *sc)
 {
 	char *p = kfd_scene_map(sc->data);
@@ -367,6 +395,7 @@ static const struct kfd_image_fn images[] = {
 	{ "beside sharer", new_beside_sharer },
 	{ "beside owner", new_beside_owner },
 	{ "under limit", new_under_limit },
+	{ "second context", new_second_context },
 	{ "stops", new_stops_at },
 	{ "stranger", new_stranger },
 };
@@ -516,6 +545,11 @@ TEST_F_TIMEOUT(vaddr_exec, somebody_stays_who_needs_it, 60)
 TEST_F_TIMEOUT(vaddr_exec, limit_of_locked_memory, 60)
 {
 	EXPECT_OK(kfd_scene_run(self->sc, kfd_scene_old_live, "under limit", NULL));
+}
+
+TEST_F_TIMEOUT(vaddr_exec, limit_of_all_contexts_together, 60)
+{
+	EXPECT_OK(kfd_scene_run(self->sc, kfd_scene_old_live, "second context", NULL));
 }
 
 TEST_F_TIMEOUT(vaddr_exec, killed_at_every_step, 120)

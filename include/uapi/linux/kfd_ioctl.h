@@ -755,7 +755,8 @@ struct kfd_ioctl_wait_events_args {
  * - Without VADDR_LIVE nothing is held or charged, valid or not. Pages held
  *   count against RLIMIT_MEMLOCK unless the caller has CAP_IPC_LOCK, and are
  *   in VmLck of /proc/PID/status from VADDR_INVALIDATE to VADDR_UPDATE. After
- *   CHANGE_OWNER they are in the new address space's.
+ *   CHANGE_OWNER they are in the new address space's; those of a context that
+ *   waits for it count against the limit, too.
  * - fork: a child has nothing of this. Pages that a child's write copies are
  *   the child's copies; those that the GPU writes stay the parent's.
  *
