@@ -19,6 +19,7 @@
 #include "bench.h"
 #include "lib/kfd_packets.h"
 #include "lib/kfd_mem.h"
+#include "lib/kfd_vaddr.h"
 
 #define ROUNDS		9
 #define ANEW_EVERY	4	/* rounds: it takes seconds */
@@ -164,19 +165,6 @@ static void heap_check(struct heap *h, uint32_t seed)
 	}
 }
 
-static int vaddr_call(struct heap *h, const struct kfd_bo *bo, uint32_t flags, const char *cpu)
-{
-	struct kfd_ioctl_alloc_memory_of_gpu_args args = {
-		.va_addr = bo ? bo->va : 0,
-		.size = bo ? bo->size : 0,
-		.mmap_offset = (uintptr_t)cpu,
-		.gpu_id = bo ? h->k.gpu[0].gpu_id : 0,
-		.flags = KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | flags,
-	};
-
-	return kfd_call(h->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args);
-}
-
 /* Give up all addresses, move all memory, replace them; microseconds per buffer. */
 static double replace_all(struct heap *h, bool live)
 {
@@ -184,8 +172,7 @@ static double replace_all(struct heap *h, bool live)
 	char *from = at(h, h->here, 0), *to = at(h, !h->here, 0);
 	double t = now();
 
-	must(vaddr_call(h, NULL, KFD_IOC_ALLOC_MEM_FLAGS_VADDR_INVALIDATE |
-			(live ? KFD_IOC_ALLOC_MEM_FLAGS_VADDR_LIVE : 0), NULL), "VADDR_INVALIDATE");
+	must(kfd_vaddr_all(&h->k, live ? VADDR_LIVE : VADDR_INVALIDATE), "VADDR_INVALIDATE");
 	if (live)
 		map_memory(h, to, bytes);
 	else if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
@@ -193,8 +180,7 @@ static double replace_all(struct heap *h, bool live)
 	reserve(from, bytes);
 	h->here = !h->here;
 	for (unsigned int i = 0; i < h->n; i++)
-		must(vaddr_call(h, &h->bo[i], KFD_IOC_ALLOC_MEM_FLAGS_VADDR_UPDATE,
-				at(h, h->here, i)), "VADDR_UPDATE");
+		must(kfd_vaddr_update(&h->k, &h->bo[i], at(h, h->here, i)), "VADDR_UPDATE");
 	return (now() - t) * 1e6 / h->n;
 }
 

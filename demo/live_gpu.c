@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/kfd_packets.h"
+#include "lib/kfd_vaddr.h"
 #include "live.h"
 
 #define RING_BYTES	65536u
@@ -86,29 +87,6 @@ static void write_code(struct live *l)
 			die("the code of a slot has another size");
 }
 
-/* ALLOC_MEMORY_OF_GPU of a part at the address that the GPU has it at. */
-static int part_call(struct live *l, enum live_part which, uint32_t flags, uint64_t *handle)
-{
-	struct kfd_ioctl_alloc_memory_of_gpu_args args = {
-		.va_addr = l->bo[which].va,
-		.size = parts[which].bytes,
-		.mmap_offset = (uintptr_t)part(l, which),
-		.gpu_id = l->k.gpu[0].gpu_id,
-		.flags = flags,
-	};
-	int ret = kfd_call(l->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args);
-
-	if (handle)
-		*handle = args.handle;
-	return ret;
-}
-
-static void keep_open(int fd)
-{
-	if (fcntl(fd, F_SETFD, 0))
-		die("fcntl: %s", strerror(errno));
-}
-
 /**
  * live_create() - a context from nothing: files, buffers, code, queue
  * @l: where the counter and the log are kept as they are
@@ -116,19 +94,9 @@ static void keep_open(int fd)
 void live_create(struct live *l)
 {
 	must(kfd_start(&l->k), "opening the GPU");
-	keep_open(l->k.fd);
-	for (int i = 0; i < l->k.num_gpus; i++)
-		keep_open(l->k.gpu[i].drm_fd);
-	for (int i = 0; i < LIVE_PARTS; i++) {
-		struct kfd_bo *bo = &l->bo[i];
-
-		memset(bo, 0, sizeof(*bo));
-		bo->flags = MEM_USERPTR;
-		bo->size = parts[i].bytes;
-		bo->va = kfd_reserve_va(&l->k, bo->size);
-		must(part_call(l, i, MEM_USERPTR, &bo->handle), "a buffer");
-		must(kfd_bo_map_gpu(&l->k, bo, 0), "mapping a buffer");
-	}
+	must(kfd_keep_files(&l->k, true), "keeping files open");
+	for (int i = 0; i < LIVE_PARTS; i++)
+		must(kfd_vaddr_bo(&l->k, 0, part(l, i), parts[i].bytes, &l->bo[i]), "a buffer");
 	write_code(l);
 	must(kfd_queue_create(&l->k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING_BYTES, &l->queue),
 	     "a queue");
@@ -154,31 +122,16 @@ void live_destroy(struct live *l)
  */
 void live_give_up(struct live *l, enum live_kind kind)
 {
-	struct kfd_ioctl_alloc_memory_of_gpu_args args = {
-		.flags = KFD_IOC_ALLOC_MEM_FLAGS_USERPTR |
-			 KFD_IOC_ALLOC_MEM_FLAGS_VADDR_INVALIDATE |
-			 (kind == LIVE_UPDATE ? KFD_IOC_ALLOC_MEM_FLAGS_VADDR_LIVE : 0),
-	};
 	struct kfd_ioctl_vaddr_info_args info = { 0 };
 
-	must(kfd_call(l->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args), "VADDR_INVALIDATE");
+	must(kfd_vaddr_all(&l->k, kind == LIVE_UPDATE ? VADDR_LIVE : VADDR_INVALIDATE),
+	     "VADDR_INVALIDATE");
 	l->count_gone = live_count(l);
-	must(kfd_call(l->k.fd, AMDKFD_IOC_VADDR_INFO, &info), "VADDR_INFO");
+	must(kfd_vaddr_info(&l->k, &info), "VADDR_INFO");
 	if (info.exec_blockers || info.num_invalid != LIVE_PARTS ||
 	    info.num_live != (kind == LIVE_UPDATE ? LIVE_PARTS : 0))
 		die("%u of %u buffers without address, %u live, exec_blockers 0x%x",
 		    info.num_invalid, info.num_userptrs, info.num_live, info.exec_blockers);
-}
-
-/* Map the memory of the driver's that the program uses, at the addresses it had. */
-static void map_again(struct live *l)
-{
-	struct kfd_queue *q = &l->queue;
-	struct kfd_bo *bos[] = { &q->ring, &q->ptrs, &q->eop, &q->cwsr };
-
-	for (unsigned int i = 0; i < sizeof(bos) / sizeof(bos[0]); i++)
-		must(kfd_bo_map_cpu(&l->k, bos[i]), "mapping a buffer of the queue");
-	must(kfd_queue_map_doorbell(&l->k, q), "mapping the doorbells");
 }
 
 /**
@@ -191,14 +144,12 @@ static void map_again(struct live *l)
 void live_adopt(struct live *l)
 {
 	struct live_window *w = &l->window[l->at];
-	struct kfd_ioctl_change_owner_args args = { 0 };
 
-	must(kfd_call(l->k.fd, AMDKFD_IOC_CHANGE_OWNER, &args), "CHANGE_OWNER");
-	map_again(l);
+	must(kfd_change_owner(l->k.fd), "CHANGE_OWNER");
+	must(kfd_queue_map_again(&l->k, &l->queue), "mapping the queue");
 	for (int i = 0; i < LIVE_PARTS; i++) {
 		w->meanwhile = live_count(l) - l->count_gone;
-		must(part_call(l, i, KFD_IOC_ALLOC_MEM_FLAGS_USERPTR |
-			       KFD_IOC_ALLOC_MEM_FLAGS_VADDR_UPDATE, NULL), "VADDR_UPDATE");
+		must(kfd_vaddr_update(&l->k, &l->bo[i], part(l, i)), "VADDR_UPDATE");
 	}
 	l->where = l;
 }
