@@ -164,6 +164,16 @@ static void *remaps(void *arg)
 	return NULL;
 }
 
+/* Whether the counts, taken at any moment, go together. */
+static int is_consistent(const struct kfd_ioctl_vaddr_info_args *info)
+{
+	bool addresses = info->exec_blockers & KFD_IOC_VADDR_EXEC_ADDRESSES;
+
+	return info->num_live <= info->num_invalid && info->num_invalid <= info->num_userptrs &&
+	       info->held_pages == info->num_live * PAGES &&
+	       addresses == (info->num_invalid != info->num_userptrs) ? 0 : -EILSEQ;
+}
+
 static void *asks(void *arg)
 {
 	struct kfd_ioctl_vaddr_info_args info;
@@ -171,12 +181,8 @@ static void *asks(void *arg)
 
 	while (!*t->end && !t->ret) {
 		t->ret = kfd_vaddr_info(t->k, &info);
-		if (!t->ret && (info.num_live > info.num_invalid ||
-				info.num_invalid > info.num_userptrs ||
-				info.held_pages != info.num_live * PAGES ||
-				!(info.exec_blockers & KFD_IOC_VADDR_EXEC_ADDRESSES) !=
-				(info.num_invalid == info.num_userptrs)))
-			t->ret = -EILSEQ;
+		if (!t->ret)
+			t->ret = is_consistent(&info);
 		t->rounds++;
 	}
 	return NULL;
