@@ -18,6 +18,18 @@
 
 #include "memory.h"
 
+/* Those of @gpus whose queues are not evicted for a buffer that lacks pages. */
+static u32 memory_lack_nothing(struct kfd_process *p, u32 gpus)
+{
+	u32 i;
+
+	lockdep_assert_held(&p->lock);
+	for (i = 0; i < p->n_pdds; i++)
+		if (kfd_memory(p)->lacking[i])
+			gpus &= ~BIT(i);
+	return gpus;
+}
+
 /**
  * kfd_memory_stop() - evict the queues of GPUs that will lack pages
  * @p: the process
@@ -32,14 +44,9 @@
  */
 int kfd_memory_stop(struct kfd_process *p, u32 gpus)
 {
-	const struct kfd_memory *memory = kfd_memory(p);
 	int ret;
-	u32 i;
 
-	lockdep_assert_held(&p->lock);
-	for (i = 0; i < p->n_pdds; i++)
-		if (memory->lacking[i])
-			gpus &= ~BIT(i);
+	gpus = memory_lack_nothing(p, gpus);
 	ret = kfd_process_evict_on(p, gpus,
 				   KFD_QUEUE_EVICTION_TRIGGER_USERPTR);
 	if (ret)
@@ -56,14 +63,9 @@ int kfd_memory_stop(struct kfd_process *p, u32 gpus)
  */
 void kfd_memory_go_on(struct kfd_process *p, u32 gpus)
 {
-	const struct kfd_memory *memory = kfd_memory(p);
 	int ret;
-	u32 i;
 
-	lockdep_assert_held(&p->lock);
-	for (i = 0; i < p->n_pdds; i++)
-		if (memory->lacking[i])
-			gpus &= ~BIT(i);
+	gpus = memory_lack_nothing(p, gpus);
 	/* At the end of a process nothing goes on, and nobody is told so. */
 	ret = gpus && !READ_ONCE(p->dead) ? kfd_process_restore_on(p, gpus) : 0;
 	if (ret)
