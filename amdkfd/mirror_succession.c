@@ -44,7 +44,7 @@ void kfd_mirror_lack(struct kfd_mirror *m, unsigned long start,
 	start = max(start, m->addr);
 	last = min(last, end);
 	kfd_mirror_add_absent(m, (start - m->addr) >> PAGE_SHIFT,
-			  (last - m->addr) >> PAGE_SHIFT);
+			      (last - m->addr) >> PAGE_SHIFT);
 }
 
 /**

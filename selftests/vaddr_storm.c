@@ -158,7 +158,8 @@ static void *remaps(void *arg)
 		t->ret = kfd_may(t->rounds % 3 ? kfd_vaddr_live(t->k, t->bo) :
 				      kfd_vaddr_invalidate(t->k, t->bo), EINVAL);
 		if (!t->ret)
-			t->ret = kfd_may(kfd_vaddr_update(t->k, t->bo, t->p[t->rounds % 2]), EINVAL);
+			t->ret = kfd_may(kfd_vaddr_update(t->k, t->bo, t->p[t->rounds % 2]),
+					 EINVAL);
 		t->rounds++;
 	}
 	return NULL;
