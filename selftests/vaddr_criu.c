@@ -135,6 +135,17 @@ static int scene_restore(struct scene *sc, struct kfd *now)
 	return 0;
 }
 
+/* The same, with memory for it elsewhere; @from: how far it has counted. */
+static int scene_restore_beside(struct scene *sc, struct kfd *now, char **p, char **other,
+				uint64_t *from)
+{
+	STEP(sc, scene_restore(sc, now));
+	STEP(sc, anonymous(0, p));
+	STEP(sc, anonymous(0, other));
+	*from = kfd_counter_value(&sc->c);
+	return 0;
+}
+
 /* It counts in the new memory, where it goes on from zero. */
 static int scene_runs(struct scene *sc, struct kfd *now, char *p, char *other, uint64_t from)
 {
@@ -152,10 +163,7 @@ static int scene_elsewhere(void *arg)
 	struct kfd now;
 	uint64_t from;
 
-	STEP(sc, scene_restore(sc, &now));
-	STEP(sc, anonymous(0, &p));
-	STEP(sc, anonymous(0, &other));
-	from = kfd_counter_value(&sc->c);
+	STEP(sc, scene_restore_beside(sc, &now, &p, &other, &from));
 	STEP(sc, kfd_vaddr_update(&now, &sc->bo, p));
 	STEP(sc, kfd_vaddr_update(&now, &sc->other, other));
 	STEP(sc, kfd_word_stands(sc->c.shadow.cpu));
@@ -171,10 +179,7 @@ static int scene_not_there(void *arg)
 	struct kfd now;
 	uint64_t from;
 
-	STEP(sc, scene_restore(sc, &now));
-	STEP(sc, anonymous(0, &p));
-	STEP(sc, anonymous(0, &other));
-	from = kfd_counter_value(&sc->c);
+	STEP(sc, scene_restore_beside(sc, &now, &p, &other, &from));
 	STEP(sc, kfd_vaddr_update(&now, &sc->other, other));
 	STEP_ERR(sc, EFAULT, kfd_criu_resume(now.fd, getpid()));
 	STEP(sc, kfd_vaddr_update(&now, &sc->bo, NOWHERE));
@@ -194,10 +199,7 @@ static int scene_rules(void *arg)
 	struct kfd now;
 	uint64_t from;
 
-	STEP(sc, scene_restore(sc, &now));
-	STEP(sc, anonymous(0, &p));
-	STEP(sc, anonymous(0, &other));
-	from = kfd_counter_value(&sc->c);
+	STEP(sc, scene_restore_beside(sc, &now, &p, &other, &from));
 	STEP(sc, kfd_vaddr_info(&now, &info));
 	STEP(sc, info.num_userptrs == 2 && !info.num_live && !info.held_pages ? 0 : -EILSEQ);
 	STEP(sc, info.exec_blockers & KFD_IOC_VADDR_EXEC_RESTORED ? 0 : -EILSEQ);
