@@ -9,6 +9,10 @@
 #include "lib/kfd_test.h"
 
 #define SECONDS		10
+#define WINDOWS		4
+/* What may be used in one window of SECONDS. */
+#define OURS_MS		20
+#define BUSY_MS		(SECONDS * 1000 / 4)
 
 KFD_FIXTURE(idle);
 
@@ -58,32 +62,39 @@ static void wait_for_sleep(void)
 	} while (after != before && kfd_now_ms() < end);
 }
 
+/*
+ * Quiet in one window is enough: what polls does so in all of them, while a
+ * host that takes its CPUs away makes the guest look busy for a while.
+ */
 static void expect_silence(struct __test_metadata *_metadata)
 {
-	uint64_t before, after, busy;
-	int found;
+	uint64_t before, ours, busy;
+	int found, window = 0;
 
-	wait_for_sleep();
-	found = our_threads(&before);
-	busy = busy_ms();
-	kfd_sleep_ms(SECONDS * 1000);
-	busy = busy_ms() - busy;
-	our_threads(&after);
-	TH_LOG("%d threads of ours: %d ms; the machine was busy for %d ms", found,
-	       (int)(after - before), (int)busy);
+	do {
+		wait_for_sleep();
+		found = our_threads(&before);
+		busy = busy_ms();
+		kfd_sleep_ms(SECONDS * 1000);
+		busy = busy_ms() - busy;
+		our_threads(&ours);
+		ours -= before;
+		TH_LOG("%d threads of ours: %d ms; the machine was busy for %d ms", found,
+		       (int)ours, (int)busy);
+	} while ((ours > OURS_MS || busy >= BUSY_MS) && ++window < WINDOWS);
 	EXPECT_GT(found, 0);
-	EXPECT_LE(after - before, 20);
+	EXPECT_LE(ours, OURS_MS);
 	/* Polling hidden in somebody else's thread would show here. */
-	EXPECT_LT(busy, SECONDS * 1000 / 4);
+	EXPECT_LT(busy, BUSY_MS);
 }
 
-TEST_F_TIMEOUT(idle, loaded_without_queues, 60)
+TEST_F_TIMEOUT(idle, loaded_without_queues, 120)
 {
 	REQUIRE_SIM();
 	expect_silence(_metadata);
 }
 
-TEST_F_TIMEOUT(idle, with_queues_that_have_run, 60)
+TEST_F_TIMEOUT(idle, with_queues_that_have_run, 120)
 {
 	static const uint32_t types[] = {
 		KFD_IOC_QUEUE_TYPE_COMPUTE, KFD_IOC_QUEUE_TYPE_SDMA,
