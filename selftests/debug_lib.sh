@@ -46,13 +46,12 @@ no_leaks()
 # save_coverage: leave what the kernel has counted for our modules in GCOV_DIR
 save_coverage()
 {
-	local from=/sys/kernel/debug/gcov file to
+	local from
 
-	[ -n "${GCOV_DIR:-}" ] && [ -d $from ] || return 0
-	find $from -name '*.gcda' -path '*/amdkfd/*' | while read -r file; do
-		to=$GCOV_DIR/${file##*/amdkfd/}
-		mkdir -p "$(dirname "$to")"
-		# a file of debugfs has no size
-		cat "$file" > "$to"
-	done
+	[ -n "${GCOV_DIR:-}" ] && [ -d /sys/kernel/debug/gcov ] || return 0
+	mkdir -p "$GCOV_DIR"
+	# the innermost of that name: the tree may lie in another
+	from=$(find /sys/kernel/debug/gcov -depth -type d -name amdkfd -print -quit)
+	# in one process: there are a hundred files
+	(cd "$from" && find . -name '*.gcda' -exec cp --parents -t "$GCOV_DIR" {} +)
 }
