@@ -23,7 +23,7 @@
  * @many_remaps: buffers in the larger process whose CPU addresses are replaced
  * @few_remaps: buffers in the smaller one
  * @idle_s: seconds for which an idle GPU is watched
- * @repeats: times that a dump is repeated; the median counts
+ * @repeats: times that a dump is repeated; the fastest counts
  */
 struct sizes {
 	unsigned int big_mib, small_mib;
@@ -52,6 +52,7 @@ void report_time(const char *figure, const char *measured, const char *against, 
 char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 double now(void);
 double median(double *v, unsigned int n);
+double least(const double *v, unsigned int n);
 double memcpy_rate(unsigned int mib);
 void *shared_memory(size_t bytes);
 pid_t child_start(void (*fn)(void *arg), void *arg);

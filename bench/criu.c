@@ -190,7 +190,7 @@ void figures_criu(const struct sizes *sz)
 {
 	enum { ANON, VRAM, SMALL, KINDS };
 	struct target t[KINDS];
-	double sec[KINDS][16], copy, rate, med[KINDS], bytes;
+	double sec[KINDS][16], copy, rate, best[KINDS], bytes;
 
 	progress("memcpy of %u MiB", sz->big_mib);
 	copy = memcpy_rate(sz->big_mib);
@@ -211,17 +211,17 @@ void figures_criu(const struct sizes *sz)
 	}
 	for (unsigned int k = 0; k < KINDS; k++) {
 		target_kill(&t[k]);
-		med[k] = median(sec[k], sz->repeats);
+		best[k] = least(sec[k], sz->repeats);
 	}
 	bytes = (sz->big_mib - sz->small_mib) * MIB;
-	if (med[VRAM] <= med[SMALL])
+	if (best[VRAM] <= best[SMALL])
 		die("dumping %u MiB took no longer than %u MiB", sz->big_mib, sz->small_mib);
-	rate = bytes / (med[VRAM] - med[SMALL]);
+	rate = bytes / (best[VRAM] - best[SMALL]);
 	report_time(text("VRAM contents dumped, %u MiB", sz->big_mib),
 		    text("%.0f MB/s", rate / 1e6), text("%.0f MB/s memcpy", copy / 1e6),
 		    rate / copy, "", AT_LEAST, 0.5);
-	report_time(text("criu dump, %u MiB VRAM", sz->big_mib), text("%.2f s", med[VRAM]),
-		    text("%.2f s anonymous memory", med[ANON]), med[VRAM] / med[ANON], "",
+	report_time(text("criu dump, %u MiB VRAM", sz->big_mib), text("%.2f s", best[VRAM]),
+		    text("%.2f s anonymous memory", best[ANON]), best[VRAM] / best[ANON], "",
 		    AT_MOST, 1.2);
 }
 
