@@ -44,5 +44,6 @@ vram_used()
 # kernel_complaints: lines of the kernel log that no run may have; true when there is one
 kernel_complaints()
 {
-	dmesg | grep -E 'BUG:|WARNING:|KASAN|UBSAN|possible recursive locking|blocked for more than|rcu.*stall|unreferenced object|Oops|general protection'
+	dmesg > /tmp/kernel.log
+	! scripts/scan-klog /tmp/kernel.log
 }
