@@ -192,7 +192,7 @@ void figures_criu(const struct sizes *sz)
 	struct target t[KINDS];
 	double sec[KINDS][16], copy, rate, best[KINDS], bytes;
 
-	progress("memcpy of %u MiB", sz->big_mib);
+	progress("memcpy of %u MiB on each of two CPUs", sz->big_mib);
 	copy = memcpy_rate(sz->big_mib);
 	progress("starting processes with %u MiB of memory, %u MiB and %u MiB of VRAM",
 		 sz->big_mib, sz->big_mib, sz->small_mib);
