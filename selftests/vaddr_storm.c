@@ -359,9 +359,10 @@ static int stop(pid_t pid)
 	return waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status) ? 0 : -ECHILD;
 }
 
-/* Each dump finds all addresses valid, or is refused. */
+/* Each dump finds all addresses valid, or is refused; until both has been seen. */
 TEST_F_TIMEOUT(vaddr_victim, dumped_while_it_remaps, SECONDS)
 {
+	uint64_t end = kfd_now_ms() + PATIENCE;
 	int fd, tries, dumps = 0, refused = 0, ret;
 	struct victim *v = self->v;
 	struct kfd_snapshot s;
@@ -372,7 +373,7 @@ TEST_F_TIMEOUT(vaddr_victim, dumped_while_it_remaps, SECONDS)
 	ASSERT_OK(ptrace(PTRACE_SEIZE, pid, 0, 0));
 	fd = kfd_steal_fd(pid, v->fd);
 	ASSERT_LE(0, fd);
-	for (tries = 0; tries < DUMPS; tries++) {
+	for (tries = 0; tries < DUMPS || ((!dumps || !refused) && kfd_now_ms() < end); tries++) {
 		ASSERT_OK(stop(pid));
 		ret = kfd_snapshot_checkpoint(fd, &s);
 		if (!ret) {
