@@ -32,7 +32,9 @@ help:
 
 #: Targets
 #:   all              modules, plugin, selftests, benchmark and demo programs
-#:   check            everything that is tested; TESTS=NAME... for some of it
+#:   check            what every change has to pass; TESTS=NAME... for some steps
+#:   check-all        the whole matrix, soak, long fuzzing, coverage and benchmarks;
+#:                    ROUNDS=n for another number of rounds than 200 of the soak
 #:   demo             simulated GPUs, a running program, its checkpoint and restore
 #:   demo-liveupdate  a program becomes a new build of itself while its GPU goes on
 #:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
@@ -108,6 +110,11 @@ check:
 	@scripts/setup
 	@scripts/check $(TESTS)
 
+.PHONY: check-all
+check-all:
+	@scripts/setup
+	@ROUNDS="$(ROUNDS)" scripts/check --all $(TESTS)
+
 .PHONY: debug-kernel
 debug-kernel:
 	@scripts/setup
@@ -116,7 +123,7 @@ debug-kernel:
 .PHONY: check-debug
 check-debug:
 	@scripts/setup
-	@scripts/check '*-debug'
+	@scripts/check --all '*-debug'
 
 .PHONY: fuzz
 fuzz:

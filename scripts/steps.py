@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What scripts/check runs: each step with what it needs, in which size of the check
+it is and how long it may take. Documentation/testing.rst has the same as a table.
+
+A budget is what a step takes on two cores while another one runs, and some more; the
+check says which ones took longer. A group's is in minutes of the whole machine, of
+a run that has to build the debug kernel.
+"""
+import os
+import sys
+
+import kernels
+
+TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+LOGS = os.path.join(TOP, "build", "check")
+COVERAGE = os.path.join(TOP, "build", "coverage")
+
+CHECK, ALL = "check", "check-all"
+BOTH = (CHECK, ALL)
+# minutes of "make check": with nothing built, and with the debug kernel there
+COLD, WARM = 50, 35
+GROUPS = {"debug kernel": 12, "builds": 7, "driver": 22, "rest": 9}
+# what vm/run takes in addition to a command's time when its first boot is silent
+BOOT = 200
+
+
+class Step:
+    """One command and what it needs.
+
+    needs: names of steps that have to have passed before; tap: the output is KTAP;
+    klog: the guest's kernel log, to be scanned; timeout: seconds until it is ended;
+    alone: nothing else may run meanwhile; sizes: of which size of the check it is;
+    budget: seconds; group: of GROUPS; rerun: names of failed tests to the step
+    that runs them once more, or None where that would be all of it.
+    """
+
+    def __init__(self, name, command, needs=(), tap=False, klog=None, timeout=600, alone=False,
+                 env=None, sizes=BOTH, budget=60, group="rest", rerun=None):
+        self.name, self.command, self.needs = name, command, list(needs)
+        self.tap, self.klog, self.timeout, self.alone = tap, klog, timeout, alone
+        self.env = env or {}
+        self.sizes, self.budget, self.group = tuple(sizes), budget, group
+        self.rerun = rerun or (lambda names: None)
+        self.results = []
+        self.seconds = 0.0
+        self.began = self.child = None
+        self.again = None           # the step that runs again what failed in this one
+        # running, doubtful (has failed, to be run again), again, passed, failed
+        self.state = "waiting"
+
+    @property
+    def log(self):
+        return os.path.join(LOGS, self.name + ".log")
+
+    def count(self, status):
+        return sum(r.status == status for r in self.results)
+
+
+def in_vm(name, series, command, needs, timeout, mem="2G", options=(), scan=True, **more):
+    """A step that runs a command which prints KTAP in a guest.
+
+    options: more of vm/run's; scan: its kernel log must be clean; more: of Step's.
+    """
+    klog = os.path.join(LOGS, name + ".klog")
+    return Step(name, ["vm/run", "--kernel", series, "--mem", mem, "--timeout", str(timeout),
+                       "--log", klog, *options, "--", *command],
+                needs, tap=True, klog=klog if scan else None, timeout=timeout + BOOT, **more)
+
+
+def in_debug_vm(name, command, needs, timeout, env=(), leaks=True, **more):
+    """The same in the debug kernel, looking for leaks and counting what was run."""
+    append = "kasan_multi_shot" + (" kmemleak=on" if leaks else "")
+    options = ["--append", append, "--env", "GCOV_DIR=/tmp/gcov",
+               "--get", "/tmp/gcov:" + os.path.join(COVERAGE, name)]
+    for e in env:
+        options += ["--env", e]
+    return in_vm(name, kernels.DEBUG, command, ["modules-debug", *needs], timeout,
+                 options=options, **more)
+
+
+def run_guest(make, name, *args, **how):
+    """Selftests as a step; those that fail can be run again by their program.
+
+    make: in_vm or in_debug_vm for the name, the command and how.
+    """
+    def again(tests):
+        programs = sorted({test.split(".")[0] for test in tests})
+        return make(name + "-again", ["selftests/run_guest", *programs], alone=True, **how)
+    return make(name, ["selftests/run_guest", *args], rerun=again, **how)
+
+
+def selftests(series, name, *args, **how):
+    def make(name, command, **how):
+        return in_vm(name, series, command, [f"modules-{series}", "selftests"],
+                     group="driver", **how)
+    return run_guest(make, name, *args, **how)
+
+
+def steps(size):
+    """Every step of both sizes, in the order in which they are started when nothing holds
+    them up; size: whose parameters those have that are in both."""
+    out = [Step("runner", ["scripts/check", "--self-test"], budget=30)]
+    out += build_steps(size)
+    # the longest of all: they must not be what is waited for in the end
+    out += debug_steps(size)
+    for series in kernels.SERIES:
+        newest = series == kernels.SERIES[-1]
+        out.append(selftests(series, f"selftests-{series}", timeout=1500, budget=480,
+                             sizes=BOTH if newest else [ALL]))
+        if not newest:
+            # the rest of them runs in the debug kernel, which is of this series
+            out.append(selftests(series, f"fast-{series}", "--fast", timeout=600, budget=90,
+                                 sizes=[CHECK]))
+    for series in kernels.SERIES:
+        out += stock_steps(series, series == kernels.SERIES[-1])
+    out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
+    out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=60, group="builds"))
+    out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=60, group="builds"))
+    return out + bench_steps() + long_steps()
+
+
+def build_steps(size):
+    """What runs on the host: all that is built, and tests that need no machine."""
+    out = [Step("debug-kernel", ["sh", "-c", "vm/debug-kernel --self-test && exec vm/debug-kernel"],
+                timeout=2400, budget=720, group="debug kernel")]
+    for series in kernels.SERIES:
+        kver = kernels.newest("headers", series) or f"no-{series}-headers"
+        out.append(Step(f"modules-{series}", ["scripts/lint", "modules", kver], timeout=900,
+                        env={"JOBS": "1"}, budget=150, group="builds"))
+    tests = ["make", "-s", "-C", "selftests"]
+    runs = 1000000 if size == CHECK else 10000000
+    out += [
+        Step("plugin", ["make", "-s", "plugin"], group="builds", budget=30),
+        Step("selftests", [*tests, "tests"], group="builds", budget=120),
+        Step("abi", [*tests, "abi"], ["selftests"], tap=True, budget=10),
+        Step("image", [*tests, "image"], tap=True, budget=30),
+        Step("fuzz-image", [*tests, "fuzz-image", f"RUNS={runs}"], tap=True, timeout=1800,
+             budget=120 if size == CHECK else 300),
+        Step("plugin-tests", ["make", "-s", "-C", "criu-plugin", "test"], ["plugin"], tap=True),
+        Step("demo-tools", ["make", "-s", "demo-tools"], group="builds", budget=30),
+        Step("bench-tools", ["make", "-s", "bench-tools"], group="builds", budget=30),
+    ]
+    return out
+
+
+def stock_steps(series, newest):
+    """The other tests of one of the distribution's kernels.
+
+    What is the same on both is in the small check on one of them.
+    """
+    modules = f"modules-{series}"
+    first, last = [ALL] if newest else BOTH, BOTH if newest else [ALL]
+    kver = kernels.newest("headers", series) or f"no-{series}-headers"
+    return [
+        in_vm(f"rocminfo-{series}", series, ["selftests/rocminfo_guest.sh"], [modules],
+              timeout=180, budget=40, group="driver", sizes=last),
+        in_vm(f"in-tree-{series}", series, ["selftests/in_tree_guest.sh"], [modules],
+              timeout=240, budget=60, group="driver"),
+        Step(f"demo-{series}", ["demo/run", f"KERNEL={series}"],
+             [modules, "plugin", "demo-tools"], timeout=700,
+             klog=os.path.join(TOP, f"build/demo/console-{series}.log"),
+             budget=60, group="driver", sizes=first),
+        Step(f"liveupdate-{series}", ["demo/run", "DEMO=liveupdate", f"KERNEL={series}"],
+             [modules, "demo-tools"], timeout=400,
+             klog=os.path.join(TOP, f"build/demo/console-liveupdate-{series}.log"),
+             budget=60, group="driver", sizes=last),
+        in_vm(f"plugin-{series}", series, ["criu-plugin/tests/criu_guest.sh"],
+              [modules, "plugin"], timeout=600, budget=180, group="driver", sizes=last),
+        Step(f"dkms-build-{series}", ["selftests/dkms_build.sh", kver], [modules], tap=True,
+             budget=120, sizes=first),
+        in_vm(f"dkms-{series}", series, ["selftests/dkms_guest.sh"], [f"dkms-build-{series}"],
+              timeout=400, budget=60, sizes=first),
+    ]
+
+
+def debug_steps(size):
+    """What runs in the debug kernel; its release is not known before it has been built."""
+    lint = 'exec scripts/lint modules "$(vm/kernels.py headers debug)"'
+    halves = 2
+    fuzz = 2000 if size == CHECK else 20000
+
+    def make(name, command, **how):
+        return in_debug_vm(name, command, ["selftests"], env=[f"FUZZ_RUNS={fuzz}"],
+                           group="driver", **how)
+    # one guest of it would be what is waited for in the end
+    counted = [run_guest(make, f"selftests-{n}-debug", "--part", f"{n}/{halves}", timeout=3000,
+                         budget=900 if size == CHECK else 1100)
+               for n in range(1, halves + 1)]
+    # looking for leaks would take minutes, for what KUnit frees by itself
+    counted.append(in_debug_vm("kunit-debug", ["selftests/kunit_guest.sh"], [], timeout=500,
+                               leaks=False, budget=90, group="driver"))
+    return [
+        Step("modules-debug", ["sh", "-c", lint], ["debug-kernel"], timeout=900, budget=180,
+             group="builds"),
+        *counted,
+        Step("demo-debug", ["demo/run", "KERNEL=debug"], ["modules-debug", "plugin", "demo-tools"],
+             klog=os.path.join(TOP, "build/demo/console-debug.log"), timeout=1000, budget=180,
+             group="driver"),
+        *broken_steps(),
+        Step("liveupdate-debug", ["demo/run", "DEMO=liveupdate", "KERNEL=debug", "PLAN=nlnlet"],
+             ["modules-debug", "demo-tools"], timeout=1000,
+             klog=os.path.join(TOP, "build/demo/console-liveupdate-debug.log"),
+             sizes=[ALL], budget=240, group="driver"),
+        Step("plant-debug", ["selftests/plant"], ["modules-debug"], tap=True,
+             timeout=630 + BOOT, sizes=[ALL], budget=300),
+        Step("coverage-debug", ["scripts/coverage"], [s.name for s in counted], tap=True,
+             sizes=[ALL], budget=60),
+    ]
+
+
+def broken_steps():
+    """Modules with every known bug, and that each regression test finds its own."""
+    make = 'exec make -s modules BREAK=all OUT=build/broken KVER="$(vm/kernels.py headers debug)"'
+    return [
+        Step("broken-modules-debug", ["sh", "-c", make], ["debug-kernel"], timeout=900,
+             env={"JOBS": "1"}, sizes=[ALL], budget=180, group="builds"),
+        # its kernel log is full of what the bugs do
+        in_vm("broken-debug", kernels.DEBUG, ["selftests/broken_guest.sh"],
+              ["broken-modules-debug", "selftests"], timeout=900, sizes=[ALL], budget=420,
+              options=["--append", "kasan_multi_shot"], scan=False, group="driver"),
+    ]
+
+
+def bench_steps():
+    """The figures: small sizes with half the limit, or as they are."""
+    needs = ["plugin", "selftests", "demo-tools", "bench-tools"]
+    first, klog = kernels.SERIES[0], os.path.join(TOP, "build/bench/console-%s.log")
+    out = [Step("bench", ["bench/run", "QUICK=1"], [f"modules-{first}", *needs],
+                timeout=1300 + BOOT, alone=True, klog=klog % first, sizes=[CHECK],
+                budget=200)]
+    for series in kernels.SERIES:
+        out.append(Step(f"bench-{series}", ["bench/run", f"KERNEL={series}"],
+                        [f"modules-{series}", *needs], timeout=1300 + BOOT, alone=True,
+                        klog=klog % series, sizes=[ALL], budget=900))
+    return out
+
+
+def long_steps():
+    """What is done for as long as it takes."""
+    rounds = os.environ.get("ROUNDS") or "200"
+    if not rounds.isdecimal() or not 0 < int(rounds) < 100000:
+        sys.exit(f"check: ROUNDS={rounds} is no number of rounds")
+    rounds = max(int(rounds), len(kernels.SERIES))
+    out = []
+    for i, series in enumerate(kernels.SERIES):
+        mine = (rounds + i) // len(kernels.SERIES)      # all of them together
+        limit = 600 + 180 * mine
+        out.append(in_vm(f"soak-{series}", series, ["selftests/soak_guest.sh", str(mine)],
+                         [f"modules-{series}", "selftests"], timeout=limit,
+                         sizes=[ALL], budget=120 + 75 * mine, group="driver"))
+    out.append(Step("fuzz-restore", ["selftests/fuzz/rounds"], ["modules-debug", "selftests"],
+                    timeout=4 * 3600, env={"ROUNDS": "3", "RUNS": "20000"}, sizes=[ALL],
+                    budget=2 * 3600))
+    return out
