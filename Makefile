@@ -16,8 +16,6 @@ JOBS ?= 2
 DEBUG ?=
 BREAK ?=
 
-VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
-DKMS_SRC = /usr/src/amdkfd-cr-$(VERSION)
 KDIR_OF = $(or $(KDIR),$(shell vm/kernels.py build $(1)))
 DEBUG_OF = $(or $(DEBUG),$(if $(filter %-kfd-debug,$(1)),1),$(if $(BREAK),1))
 # the commands below mean the same whatever make calls this makefile
@@ -47,7 +45,8 @@ help:
 #:   lint             modules with W=1 C=2, checkpatch, shellcheck: no warning allowed
 #:   plugin, selftests, bench-tools, demo-tools
 #:   setup            install the packages that all of this needs
-#:   dkms-install, dkms-remove
+#:   dkms-install     add, build and install with DKMS; KVER=... for other kernels than
+#:                    the running one. dkms-remove removes all of it (scripts/dkms)
 #:   clean
 
 # ------------------------------------------------------------------- modules
@@ -156,23 +155,19 @@ bench:
 
 # ---------------------------------------------------------------------- DKMS
 
-# Installs sources and built modules; nothing that loads them at boot.
+# Installs sources and built modules; nothing that loads them at boot. For the
+# running kernel, unless KVER= names others.
 .PHONY: dkms-install
-dkms-install: dkms-source
-	dkms add -m amdkfd-cr -v $(VERSION)
-	dkms install -m amdkfd-cr -v $(VERSION)
+dkms-install:
+	@scripts/dkms install $(if $(filter-out file,$(origin KVER)),$(KVER))
 
 .PHONY: dkms-source
 dkms-source:
-	rm -rf $(DESTDIR)$(DKMS_SRC)
-	mkdir -p $(DESTDIR)$(DKMS_SRC)
-	cp -r --parents dkms.conf Kbuild Makefile amdkfd include scripts/farm \
-		vm/kernels.py LICENSES $(DESTDIR)$(DKMS_SRC)
+	@scripts/dkms source $(DESTDIR)
 
 .PHONY: dkms-remove
 dkms-remove:
-	dkms remove -m amdkfd-cr -v $(VERSION) --all
-	rm -rf $(DKMS_SRC)
+	@scripts/dkms remove
 
 .PHONY: clean
 clean:

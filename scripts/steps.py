@@ -139,6 +139,7 @@ def build_steps(size):
         Step("plugin-tests", ["make", "-s", "-C", "criu-plugin", "test"], ["plugin"], tap=True),
         Step("demo-tools", ["make", "-s", "demo-tools"], group="builds", budget=30),
         Step("bench-tools", ["make", "-s", "bench-tools"], group="builds", budget=30),
+        Step("dkms-states", ["selftests/dkms_states.sh"], tap=True),
     ]
     return out
 
