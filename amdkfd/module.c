@@ -171,5 +171,6 @@ module_exit(kfd_module_exit);
 
 MODULE_DESCRIPTION("AMD KFD compute driver with checkpoint and restore");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(KFD_PACKAGE_VERSION);
 /* memory/dmabuf.c */
 KFD_COMPAT_IMPORT_NS(DMA_BUF);

@@ -56,6 +56,17 @@ built()
 	done
 }
 
+# what is built says of which package it is: dkms and whoever reads a bug report ask
+have_version()
+{
+	local file
+
+	for file in "$tree/var/amdkfd-cr/$version/$kver"/x86_64/module/*.ko*; do
+		echo "$file: $(modinfo -F version "$file")"
+		[ "$(modinfo -F version "$file")" = "$version" ] || return 1
+	done
+}
+
 # what dkms says of a dkms.conf that has keys it no longer knows
 no_deprecated_keys()
 {
@@ -73,11 +84,12 @@ add()
 rm -rf "$tree"
 mkdir -p "$tree/var" "$tree/usr/src"
 echo "KTAP version 1"
-echo "1..6"
+echo "1..7"
 run source make -s dkms-source DESTDIR="$tree"
 run add add
 run no_deprecated_keys no_deprecated_keys
 run skipped_without_hmm excluded
 run build "${dkms[@]}" build -k "$kver"
 run built built
+run have_version have_version
 exit $failed
