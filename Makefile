@@ -7,6 +7,20 @@ OUT ?= build
 # None before "make setup" has installed them, and what lists them.
 KVER ?= $(if $(wildcard /usr/bin/python3),$(shell vm/kernels.py headers 6.1) \
 	$(shell vm/kernels.py headers 6.12))
+# One that is named may be a series; with KDIR= it is a mere name.
+ifneq ($(filter-out file,$(origin KVER)),)
+ifneq ($(KDIR),)
+ifeq ($(wildcard $(KDIR)/Makefile),)
+$(error no kernel to build for in KDIR=$(KDIR))
+endif
+else
+kvers := $(shell vm/kernels.py resolve $(KVER) 2>&1)
+ifneq ($(.SHELLSTATUS),0)
+$(error $(kvers))
+endif
+override KVER := $(kvers)
+endif
+endif
 # Extra warnings of kbuild; W= turns them off.
 W ?= 1
 JOBS ?= 2
@@ -36,7 +50,8 @@ help:
 #:   demo             simulated GPUs, a running program, its checkpoint and restore
 #:   demo-liveupdate  a program becomes a new build of itself while its GPU goes on
 #:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
-#:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel
+#:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel:
+#:                    its version, or a series for the newest of it (KVER=6.1)
 #:   debug-kernel     build the kernel of vm/debug.config, kept outside of this tree
 #:   check-debug      all selftests, KUnit and the end-to-end test in that kernel
 #:   fuzz             mutants of images into RESTORE in that kernel until one is a bug;
@@ -68,7 +83,11 @@ define kbuild
 endef
 
 .PHONY: modules
-modules: $(KVER:%=modules-%)
+modules: $(or $(KVER:%=modules-%),no-headers)
+
+.PHONY: no-headers
+no-headers:
+	@echo "no kernel headers are installed (scripts/setup installs them)" >&2; exit 1
 
 .PHONY: $(KVER:%=modules-%)
 $(KVER:%=modules-%): modules-%:
@@ -80,21 +99,24 @@ amdkfd/%.o: FORCE
 
 # ---------------------------------------------------------- everything else
 
+# Two makes at once, for two demos say, do not write to the same object.
+alone = @mkdir -p $(OUT) && flock $(OUT)/$(1).lock
+
 .PHONY: plugin
 plugin:
-	$(MAKE) -C criu-plugin OUT=$(abspath $(OUT))/criu-plugin
+	$(call alone,criu-plugin) $(MAKE) -C criu-plugin OUT=$(abspath $(OUT))/criu-plugin
 
 .PHONY: selftests
 selftests:
-	$(MAKE) -C selftests OUT=$(abspath $(OUT))/selftests
+	$(call alone,selftests) $(MAKE) -C selftests OUT=$(abspath $(OUT))/selftests
 
 .PHONY: bench-tools
 bench-tools:
-	$(MAKE) -C bench OUT=$(abspath $(OUT))/bench
+	$(call alone,bench) $(MAKE) -C bench OUT=$(abspath $(OUT))/bench
 
 .PHONY: demo-tools
 demo-tools:
-	$(MAKE) -C demo OUT=$(abspath $(OUT))/demo
+	$(call alone,demo) $(MAKE) -C demo OUT=$(abspath $(OUT))/demo
 
 .PHONY: setup
 setup:
@@ -134,6 +156,7 @@ fuzz:
 
 .PHONY: demo
 demo:
+	@demo/run --check
 	@scripts/setup
 	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
 	@$(MAKE) -s plugin demo-tools
@@ -141,6 +164,7 @@ demo:
 
 .PHONY: demo-liveupdate
 demo-liveupdate:
+	@demo/run --check DEMO=liveupdate
 	@scripts/setup
 	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
 	@$(MAKE) -s demo-tools
@@ -148,6 +172,7 @@ demo-liveupdate:
 
 .PHONY: bench
 bench:
+	@bench/run --check
 	@scripts/setup
 	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
 	@$(MAKE) -s plugin bench-tools

@@ -67,6 +67,12 @@ def in_vm(name, series, command, needs, timeout, mem="2G", options=(), scan=True
                 needs, tap=True, klog=klog if scan else None, timeout=timeout + BOOT, **more)
 
 
+def with_log(name, command, needs, **more):
+    """A step whose command boots a guest by itself, and is told where its log goes."""
+    klog = os.path.join(LOGS, name + ".klog")
+    return Step(name, [*command, "LOG=" + klog], needs, klog=klog, **more)
+
+
 def in_debug_vm(name, command, needs, timeout, env=(), leaks=True, **more):
     """The same in the debug kernel, looking for leaks and counting what was run."""
     append = "kasan_multi_shot" + (" kmemleak=on" if leaks else "")
@@ -139,6 +145,7 @@ def build_steps(size):
         Step("plugin-tests", ["make", "-s", "-C", "criu-plugin", "test"], ["plugin"], tap=True),
         Step("demo-tools", ["make", "-s", "demo-tools"], group="builds", budget=30),
         Step("bench-tools", ["make", "-s", "bench-tools"], group="builds", budget=30),
+        Step("arguments", ["selftests/arguments.sh"], tap=True),
         Step("dkms-states", ["selftests/dkms_states.sh"], tap=True),
     ]
     return out
@@ -157,14 +164,12 @@ def stock_steps(series, newest):
               timeout=180, budget=40, group="driver", sizes=last),
         in_vm(f"in-tree-{series}", series, ["selftests/in_tree_guest.sh"], [modules],
               timeout=240, budget=60, group="driver"),
-        Step(f"demo-{series}", ["demo/run", f"KERNEL={series}"],
-             [modules, "plugin", "demo-tools"], timeout=700,
-             klog=os.path.join(TOP, f"build/demo/console-{series}.log"),
-             budget=60, group="driver", sizes=first),
-        Step(f"liveupdate-{series}", ["demo/run", "DEMO=liveupdate", f"KERNEL={series}"],
-             [modules, "demo-tools"], timeout=400,
-             klog=os.path.join(TOP, f"build/demo/console-liveupdate-{series}.log"),
-             budget=60, group="driver", sizes=last),
+        with_log(f"demo-{series}", ["demo/run", f"KERNEL={series}"],
+                 [modules, "plugin", "demo-tools"], timeout=700, budget=60,
+                 group="driver", sizes=first),
+        with_log(f"liveupdate-{series}", ["demo/run", "DEMO=liveupdate", f"KERNEL={series}"],
+                 [modules, "demo-tools"], timeout=400, budget=60, group="driver",
+                 sizes=last),
         in_vm(f"plugin-{series}", series, ["criu-plugin/tests/criu_guest.sh"],
               [modules, "plugin"], timeout=600, budget=180, group="driver", sizes=last),
         Step(f"dkms-build-{series}", ["selftests/dkms_build.sh", kver], [modules], tap=True,
@@ -194,14 +199,14 @@ def debug_steps(size):
         Step("modules-debug", ["sh", "-c", lint], ["debug-kernel"], timeout=900, budget=180,
              group="builds"),
         *counted,
-        Step("demo-debug", ["demo/run", "KERNEL=debug"], ["modules-debug", "plugin", "demo-tools"],
-             klog=os.path.join(TOP, "build/demo/console-debug.log"), timeout=1000, budget=180,
-             group="driver"),
+        with_log("demo-debug", ["demo/run", "KERNEL=debug"],
+                 ["modules-debug", "plugin", "demo-tools"], timeout=1000, budget=180,
+                 group="driver"),
         *broken_steps(),
-        Step("liveupdate-debug", ["demo/run", "DEMO=liveupdate", "KERNEL=debug", "PLAN=nlnlet"],
-             ["modules-debug", "demo-tools"], timeout=1000,
-             klog=os.path.join(TOP, "build/demo/console-liveupdate-debug.log"),
-             sizes=[ALL], budget=240, group="driver"),
+        with_log("liveupdate-debug",
+                 ["demo/run", "DEMO=liveupdate", "KERNEL=debug", "PLAN=nlnlet"],
+                 ["modules-debug", "demo-tools"], timeout=1000, sizes=[ALL], budget=240,
+                 group="driver"),
         Step("plant-debug", ["selftests/plant"], ["modules-debug"], tap=True,
              timeout=630 + BOOT, sizes=[ALL], budget=300),
         Step("coverage-debug", ["scripts/coverage"], [s.name for s in counted], tap=True,
@@ -225,14 +230,13 @@ def broken_steps():
 def bench_steps():
     """The figures: small sizes with half the limit, or as they are."""
     needs = ["plugin", "selftests", "demo-tools", "bench-tools"]
-    first, klog = kernels.SERIES[0], os.path.join(TOP, "build/bench/console-%s.log")
-    out = [Step("bench", ["bench/run", "QUICK=1"], [f"modules-{first}", *needs],
-                timeout=1300 + BOOT, alone=True, klog=klog % first, sizes=[CHECK],
-                budget=200)]
+    out = [with_log("bench", ["bench/run", "QUICK=1"],
+                    [f"modules-{kernels.SERIES[0]}", *needs], timeout=1300 + BOOT, alone=True,
+                    sizes=[CHECK], budget=200)]
     for series in kernels.SERIES:
-        out.append(Step(f"bench-{series}", ["bench/run", f"KERNEL={series}"],
-                        [f"modules-{series}", *needs], timeout=1300 + BOOT, alone=True,
-                        klog=klog % series, sizes=[ALL], budget=900))
+        out.append(with_log(f"bench-{series}", ["bench/run", f"KERNEL={series}"],
+                            [f"modules-{series}", *needs], timeout=1300 + BOOT, alone=True,
+                            sizes=[ALL], budget=900))
     return out
 
 

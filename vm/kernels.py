@@ -5,8 +5,10 @@
     kernels.py image SERIES      newest bootable KVER of the series (6.1, 6.12)
     kernels.py headers SERIES    newest KVER of the series that has a header tree
     kernels.py build KVER        directory that modules for it are built with
+    kernels.py resolve NAME...   the KVERs that modules can be built for: each NAME is
+                                 one, or a series
 
-Prints one line, or nothing with exit status 1. Of the distribution's kernels
+Prints one line, or nothing with exit status 1; resolve says what is wrong. Of the distribution's kernels
 only the plain amd64 flavour counts: no -rt, no -cloud. The series "debug" is
 the kernel that vm/debug-kernel has built. Also imported by vm/run.
 """
@@ -69,7 +71,27 @@ def newest(kind, series):
     return found[0] if found else None
 
 
+def resolve(names):
+    """The KVERs for names of series or KVERs; exits where there are no headers of one."""
+    found = []
+    for name in names:
+        kver = newest("headers", name)
+        if not kver and re.fullmatch(r"\w[\w.+~-]*", name):
+            kver = name
+        if not kver or not os.path.exists(os.path.join(build_dir(kver), "Makefile")):
+            there = [k for s in (*SERIES, DEBUG) if (k := newest("headers", s))]
+            sys.exit(f"no kernel headers for \"{name}\"; a series (6.1) or a version, such as "
+                     + (", ".join(there) or "those that scripts/setup installs"))
+        found.append(kver)
+    if not found:
+        sys.exit("no kernel is named, or no kernel headers are installed (scripts/setup)")
+    return found
+
+
 def main():
+    if sys.argv[1:2] == ["resolve"]:
+        print(" ".join(resolve(sys.argv[2:])))
+        return 0
     if len(sys.argv) != 3 or sys.argv[1] not in ("image", "headers", "build"):
         sys.exit(__doc__)
     if sys.argv[1] == "build":

@@ -1,0 +1,220 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# arguments.sh - what make, demo/run and bench/run are told and cannot do is refused at
+# once, with one line, before anything is built or booted; and whose the logs are. Prints
+# KTAP.
+set -u
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+top=$PWD
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+# nothing of whoever calls this
+unset MAKEFLAGS MAKELEVEL MFLAGS KVER KDIR KERNEL VERBOSE DEMO STEPS PLAN LOG QUICK ONLY
+n=0
+failed=0
+
+run()
+{
+	local rc
+
+	n=$((n + 1))
+	rm -rf "$tmp/tree/build" "$tmp/booted"
+	make_tree
+	(
+		set -eE
+		trap 'echo "line $LINENO of $1: $BASH_COMMAND"; cat "$tmp/err"' ERR
+		cd "$tmp/tree"
+		"$1"
+	) > "$tmp/log" 2>&1
+	rc=$?
+	if [ $rc -eq 0 ]; then
+		echo "ok $n $1"
+	else
+		sed 's/^/# /' "$tmp/log"
+		echo "not ok $n $1"
+		failed=1
+	fi
+}
+
+# The scripts, with programs that are built as far as they can tell, and a machine that
+# says how it was started
+make_tree()
+{
+	mkdir -p "$tmp"/tree/{demo,bench,vm,build/demo,build/bench,build/criu-plugin}
+	cp "$top"/demo/{run,host_lib.sh} "$tmp/tree/demo/"
+	cp "$top/bench/run" "$tmp/tree/bench/"
+	(cd "$tmp/tree/build" && touch demo/{gpu_chain,liveupdate-1,liveupdate-2} \
+		bench/{kfd_bench,target} criu-plugin/kfd_plugin.so)
+	cat > "$tmp/tree/vm/run" <<-'END'
+		#!/bin/bash
+		echo "$@" >> "$(dirname "$0")/../../booted"
+		[ -z "${WRITES:-}" ] || while [ "$1" != --log ]; do shift; done
+		[ -z "${WRITES:-}" ] || { mkdir -p "$(dirname "$2")" && echo "$WRITES" > "$2"; }
+		exit "${EXITS:-0}"
+	END
+	chmod +x "$tmp/tree/vm/run"
+}
+
+# refused COMMAND...: exit code 2, one line, no machine
+refused()
+{
+	local rc=0
+
+	"$@" > "$tmp/out" 2> "$tmp/err" || rc=$?
+	[ "$rc" -eq 2 ]
+	[ ! -s "$tmp/out" ]
+	[ "$(wc -l < "$tmp/err")" -eq 1 ]
+	[ ! -e "$tmp/booted" ]
+}
+
+demo_is_refused()
+{
+	local bad
+
+	for bad in STEPS=abc STEPS=0 STEPS=-5 STEPS=1.5 STEPS=0x100 STEPS=010 STEPS=99999999 \
+		STEPS=99999999999999999999 "STEPS=1 2" VERBOSE=2 VERBOSE=yes KERNEL=nonsense \
+		KERNEL=5.10 DEMO=nonsense PLAN=n STEP=100 STEPS nonsense -v --help ""; do
+		refused demo/run "$bad"
+	done
+	for bad in PLAN=x PLAN=nle1 "PLAN=n l" "PLAN=$(printf 'n%.0s' {1..63})" STEPS=100; do
+		refused demo/run DEMO=liveupdate "$bad"
+	done
+	refused env STEPS=abc demo/run
+	refused env KERNEL=nonsense demo/run DEMO=liveupdate
+}
+
+bench_is_refused()
+{
+	local bad
+
+	for bad in QUICK=2 QUICK=-1 ONLY=z ONLY=az ONLY=ausrima KERNEL=nonsense KERNEL=debug \
+		STEPS=1 ONLY nonsense ""; do
+		refused bench/run "$bad"
+	done
+	refused env ONLY=z bench/run
+}
+
+demo_is_run()
+{
+	demo/run STEPS=9999999 VERBOSE=1 KERNEL=6.12
+	grep -e "--kernel 6.12 .* --env VERBOSE=1 --env STEPS=9999999 " "$tmp/booted"
+	demo/run STEPS=1
+	grep -e "--kernel 6.1 .* --env VERBOSE=0 --env STEPS=1 " "$tmp/booted"
+	demo/run KERNEL= VERBOSE= STEPS=
+	grep -e "--env STEPS=4096 " "$tmp/booted"
+	demo/run DEMO=liveupdate "PLAN=$(printf 'nl%.0s' {1..31})"
+	grep -e "--env PLAN=nlnl" "$tmp/booted"
+	bench/run ONLY=ausrim QUICK=1
+	grep -e "--env QUICK=1 --env ONLY=ausrim " "$tmp/booted"
+}
+
+# --check looks, and that is all
+is_only_checked()
+{
+	demo/run --check STEPS=5
+	bench/run --check
+	[ ! -e "$tmp/booted" ]
+	refused demo/run --check STEPS=x
+	refused bench/run --check QUICK=x
+}
+
+logs_are_not_shared()
+{
+	local _
+
+	for _ in 1 2; do
+		demo/run > /dev/null &
+		bench/run > /dev/null &
+	done
+	wait
+	[ "$(wc -l < "$tmp/booted")" -eq 4 ]
+	[ "$(grep -o -e '--log [^ ]*' "$tmp/booted" | sort -u | wc -l)" -eq 4 ]
+	demo/run LOG=build/my.log
+	grep -e "--log build/my.log" "$tmp/booted"
+}
+
+# said COMMAND...: what it says when it fails
+said()
+{
+	local rc=0
+
+	"$@" > "$tmp/out" 2> "$tmp/err" || rc=$?
+	[ "$rc" -eq 125 ]
+	cat "$tmp/err"
+}
+
+no_log_is_named_that_is_not_there()
+{
+	local cmd log
+
+	export EXITS=125
+	for cmd in demo/run bench/run; do
+		[ "$(WRITES='' said "$cmd")" = "${cmd%/run}: failed with 125" ]
+		log=$(WRITES=text said "$cmd")
+		log=${log##* }
+		[ "$(cat "$log")" = text ]
+		# an older run's is none
+		[ "$(WRITES='' said "$cmd" LOG="$log")" = "${cmd%/run}: failed with 125" ]
+	done
+}
+
+modules_are_refused()
+{
+	local bad
+
+	mkdir "$tmp/empty"
+	for bad in KVER=nonsense KVER= KVER=6.99 "KVER=6.1 nonsense" KVER=../x 'KVER=$x' \
+		"KVER=x KDIR=/nonsense"; do
+		local args=("$bad") rc=0
+		[[ $bad != *KDIR* ]] || args=(KVER=x KDIR=/nonsense)
+		make -s -C "$top" modules OUT="$tmp/empty" "${args[@]}" \
+			> "$tmp/out" 2> "$tmp/err" || rc=$?
+		[ "$rc" -eq 2 ]
+		[ "$(wc -l < "$tmp/err")" -eq 1 ]
+		[ ! -s "$tmp/out" ]
+		[ -z "$(ls -A "$tmp/empty")" ]
+	done
+	rmdir "$tmp/empty"
+}
+
+# a series is the newest of it
+modules_of_a_series()
+{
+	local series kver
+
+	for series in 6.1 6.12; do
+		kver=$("$top/vm/kernels.py" headers "$series")
+		make -s -n -C "$top" modules OUT="$tmp/out.d" KVER="$series" > "$tmp/out"
+		grep "M=$tmp/out.d/$kver " "$tmp/out"
+		make -s -n -C "$top" modules OUT="$tmp/out.d" KVER="$kver" | diff "$tmp/out" -
+	done
+}
+
+# make says it before it sets up or builds anything
+make_demo_is_refused()
+{
+	local args
+
+	for args in "demo STEPS=abc" "demo KERNEL=nonsense" "demo-liveupdate PLAN=x" \
+		"bench ONLY=z" "bench KERNEL=5.10"; do
+		local rc=0
+		# shellcheck disable=SC2086	# several arguments
+		timeout 20 make -s -C "$top" OUT="$tmp/empty" $args > "$tmp/out" 2> "$tmp/err" ||
+			rc=$?
+		[ "$rc" -eq 2 ]
+		[ ! -s "$tmp/out" ]
+		[ "$(grep -vc '^make' "$tmp/err")" -eq 1 ]
+		[ ! -e "$tmp/empty" ]
+	done
+}
+
+tests=(demo_is_refused bench_is_refused demo_is_run is_only_checked logs_are_not_shared
+	no_log_is_named_that_is_not_there modules_are_refused modules_of_a_series
+	make_demo_is_refused)
+: > "$tmp/err"
+echo "KTAP version 1"
+echo "1..${#tests[@]}"
+for test in "${tests[@]}"; do
+	run "$test"
+done
+exit $failed
