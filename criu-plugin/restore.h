@@ -91,6 +91,7 @@ struct restore_state {
 	bool holders_known;
 };
 
+int restore_files_get(int dir, struct restore_state **out);
 int restore_state_get(int dir, struct restore_state **out);
 struct file_rec *restore_find_file(struct restore_state *st, unsigned int id);
 bool restore_has_state(const struct restore_state *st, pid_t ns_pid);
@@ -102,6 +103,8 @@ int restore_process(int dir, struct restore_state *st, int kfd, unsigned int id)
 int restore_file(int dir, unsigned int id);
 int restore_vma(int dir, const char *path, uint64_t addr, uint64_t old_offset,
 		uint64_t *new_offset, int *fd);
+
+int resume_wanted(bool *keep);
 int restore_resume(int dir, pid_t pid);
 
 #endif

@@ -3,8 +3,7 @@
  * What a process being restored knows, and its device files and mappings.
  *
  * criu runs the hooks for a process's files and then those for its mappings
- * in the process itself, after the whole tree has been forked; RESUME comes
- * from criu's main process when everything stands.
+ * in the process itself, after the whole tree has been forked.
  *
  * For each GPU there is one open render node file per process. Whichever hook
  * needs it first opens it, /dev/kfd's (the driver adopts its VM) or the render
@@ -181,11 +180,19 @@ static void note_expected(struct restore_state *st)
 	}
 }
 
-/* The files of the dump, which is all that criu's main process needs. */
-static int get_files(int dir)
+/**
+ * restore_files_get() - the files of the dump, all that criu's main process needs
+ * @dir: image directory
+ * @out: what this process knows; of the rest, only holders_known and pid are set
+ *
+ * Return: 0; -ENOENT when the dump has no GPU files; or another negative
+ * errno, logged.
+ */
+int restore_files_get(int dir, struct restore_state **out)
 {
 	int ret;
 
+	*out = &state;
 	if (state.pid == sys_self())
 		return state.nr_files ? 0 : -ENOENT;
 	free_state(&state);
@@ -208,12 +215,15 @@ static int get_files(int dir)
  */
 int restore_state_get(int dir, struct restore_state **out)
 {
-	int ret = get_files(dir);
+	int ret = restore_files_get(dir, out);
+	bool keep;
 
-	*out = &state;
 	if (ret || state.slots)
 		return ret;
-	ret = match_gpus(&state);
+	/* Too late for a word about it when it is needed. */
+	ret = resume_wanted(&keep);
+	if (!ret)
+		ret = match_gpus(&state);
 	if (!ret) {
 		note_expected(&state);
 		return 0;
@@ -532,37 +542,4 @@ int restore_vma(int dir, const char *path, uint64_t addr, uint64_t old_offset,
 	*new_offset = POISON_OFFSET;
 	*fd = POISON_FD;
 	return 1;
-}
-
-/**
- * restore_resume() - let a restored process's queues run
- * @dir: image directory
- * @pid: of the process, as criu's main process sees it
- *
- * Called in criu's main process, which does not look at the result: so what
- * went wrong is logged with what it means.
- *
- * Return: 0; -ENOTSUP when the process has no GPU state; or another negative
- * errno, logged.
- */
-int restore_resume(int dir, pid_t pid)
-{
-	struct kfd_ioctl_criu_args args = { .op = KFD_CRIU_OP_RESUME, .pid = pid };
-	int kfd, ret;
-
-	ret = get_files(dir);
-	if (ret == -ENOENT || (!ret && !restore_has_state(&state, sys_ns_pid(pid))))
-		return -ENOTSUP;
-	kfd = ret ? ret : sys_open_kfd();
-	ret = kfd;
-	if (kfd >= 0) {
-		ret = sys_criu_op(kfd, &args);
-		close(kfd);
-	}
-	if (ret < 0)
-		pr_err("process %d: RESUME failed: %s: its GPU queues stay stopped; kill it and restore again\n",
-		       pid, strerror(-ret));
-	else
-		pr_info("process %d: GPU queues run\n", pid);
-	return ret;
 }

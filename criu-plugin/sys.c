@@ -12,12 +12,14 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/kfd_ioctl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define KFD_CLASS_DEV	"/sys/class/kfd/kfd/dev"
@@ -427,4 +429,93 @@ int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT])
 	}
 	fclose(f);
 	return 0;
+}
+
+/**
+ * sys_exists() - whether there is a process, be it dead and not yet waited for
+ * @pid: as seen from here
+ */
+bool sys_exists(pid_t pid)
+{
+	return !kill(pid, 0) || errno != ESRCH;
+}
+
+/* Processes that this one traces. */
+static size_t find_tracees(pid_t **out)
+{
+	size_t n = 0, max = 0;
+	struct dirent *de;
+	DIR *d = opendir("/proc");
+
+	*out = NULL;
+	while (d && (de = readdir(d))) {
+		pid_t pid = isdigit(de->d_name[0]) ? atoi(de->d_name) : 0;
+
+		if (pid <= 0 || status_field(pid, "TracerPid") != getpid())
+			continue;
+		if (n == max) {
+			pid_t *more = realloc(*out, (max = 2 * max + 16) * sizeof(*more));
+
+			if (!more)
+				break;
+			*out = more;
+		}
+		(*out)[n++] = pid;
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void reap(pid_t tid)
+{
+	int status = 0;
+
+	while (waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status))
+		;
+}
+
+/* A process's threads, its first one last: that one waits for the others. */
+static void reap_threads(pid_t pid)
+{
+	char path[64];
+	struct dirent *de;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && (de = readdir(d)))
+		if (isdigit(de->d_name[0]) && atoi(de->d_name) != pid)
+			reap(atoi(de->d_name));
+	if (d)
+		closedir(d);
+	reap(pid);
+}
+
+/**
+ * sys_kill_tracees() - end all processes that this one traces
+ * @pid: one of them, in case procfs does not say
+ *
+ * The init of a pid namespace is gone only when all others in it are, and
+ * those that are traced wait for their tracer to look. criu waits for the init
+ * alone, and would for ever. So the others are waited for here. Where there is
+ * no init nobody is: criu still kills them by their pids, which nobody else
+ * may have got by then.
+ */
+void sys_kill_tracees(pid_t pid)
+{
+	bool init = false;
+	pid_t *pids;
+	size_t i, n;
+
+	kill(pid, SIGKILL);
+	n = find_tracees(&pids);
+	for (i = 0; i < n; i++) {
+		init = init || sys_ns_pid(pids[i]) == 1;
+		kill(pids[i], SIGKILL);
+	}
+	for (i = 0; i < n && init; i++)
+		if (sys_ns_pid(pids[i]) != 1)
+			reap_threads(pids[i]);
+	free(pids);
 }

@@ -6,6 +6,7 @@
 #ifndef KFD_PLUGIN_SYS_H
 #define KFD_PLUGIN_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -69,5 +70,7 @@ int sys_borrow_fd(pid_t pid, dev_t rdev);
 int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT]);
 pid_t sys_ns_pid(pid_t pid);
 pid_t sys_self(void);
+bool sys_exists(pid_t pid);
+void sys_kill_tracees(pid_t pid);
 
 #endif

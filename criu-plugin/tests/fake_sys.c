@@ -225,12 +225,26 @@ int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT])
 
 pid_t sys_ns_pid(pid_t pid)
 {
+	if (fake.no_procfs || pid == fake.gone)
+		return -1;
 	return pid == fake.real_pid ? fake.pid : pid;
 }
 
 pid_t sys_self(void)
 {
 	return fake.pid;
+}
+
+bool sys_exists(pid_t pid)
+{
+	return pid != fake.gone;
+}
+
+void sys_kill_tracees(pid_t pid)
+{
+	CHECK(pid > 0);
+	fake.killed = pid;
+	fake.kills++;
 }
 
 static int process_info(struct kfd_ioctl_criu_args *args)

@@ -37,6 +37,10 @@
  * @devices: device buckets as RESTORE got them
  * @drm_ino: inodes of the drm_fds in them
  * @resumed: pid of the last RESUME
+ * @no_procfs: procfs says nothing of a process
+ * @gone: pid of a process that is not there any more
+ * @killed: who was to be killed, with all others that are being restored
+ * @kills: how often
  * @vaddr_err: what VADDR_INFO fails with, or 0
  * @vaddr_caps: what it says that the driver can
  * @vaddr_infos: how often it was called
@@ -68,6 +72,10 @@ struct fake_machine {
 	struct kfd_criu_device_bucket devices[FAKE_MAX_GPUS];
 	uint64_t drm_ino[FAKE_MAX_GPUS];
 	int resumed;
+	bool no_procfs;
+	int gone;
+	int killed;
+	unsigned int kills;
 	int vaddr_err;
 	uint64_t vaddr_caps;
 	unsigned int vaddr_infos;

@@ -11,6 +11,7 @@
  *	twice	as bos, with /dev/kfd and a render node opened twice, and duplicates
  *	child	as bos in a child; the parent uses no GPU
  *	pair	as bos in two children
+ *	mixed	as bos in a child, as moved in another, no GPU in a third
  *	fds	as bos, with many fds
  *	closed	as bos, with the render nodes closed while mapped
  *	imported	as bos, with a buffer of a render node imported, which cannot
@@ -369,10 +370,22 @@ static void use_fds(void)
 	check(false);
 }
 
-/* Children get the parent's signal passed on. */
-static void use_children(unsigned int nr)
+static void child_bos(void)
 {
-	pid_t pids[2];
+	find_gpus();
+	use_bos();
+}
+
+static void child_moved(void)
+{
+	report("moved is %d", getpid());
+	use_moved();
+}
+
+/* Children get the parent's signal passed on. */
+static void use_children(void (* const use[])(void), unsigned int nr)
+{
+	pid_t pids[3];
 	unsigned int i;
 	int status;
 
@@ -380,8 +393,7 @@ static void use_children(unsigned int nr)
 		pids[i] = fork();
 		REQUIRE(pids[i] >= 0);
 		if (!pids[i]) {
-			find_gpus();
-			use_bos();
+			use[i]();
 			report("right");
 			_exit(0);
 		}
@@ -395,13 +407,17 @@ static void use_children(unsigned int nr)
 
 int main(int argc, char **argv)
 {
+	static void (* const pair[])(void) = { child_bos, child_bos };
+	static void (* const mixed[])(void) = { child_bos, child_moved, wait_signal };
 	const char *mode = argv[1];
 
 	if (argc != 3)
 		return 2;
 	result_path = argv[2];
 	if (!strcmp(mode, "child") || !strcmp(mode, "pair")) {
-		use_children(!strcmp(mode, "pair") ? 2 : 1);
+		use_children(pair, !strcmp(mode, "pair") ? 2 : 1);
+	} else if (!strcmp(mode, "mixed")) {
+		use_children(mixed, 3);
 	} else if (!strcmp(mode, "twice")) {
 		use_twice();
 	} else if (!strcmp(mode, "moved")) {

@@ -486,14 +486,85 @@ static void test_wrong_process(void)
 	done();
 }
 
+/* criu does not look: nothing of a tree in which a RESUME failed may go on. */
 static void test_resume_error(void)
+{
+	machine();
+	dump_all();
+	CHECK(restore_resume(ktap_dirfd, 17) == -ENOTSUP && !fake.kills);
+	fake.fail_op = KFD_CRIU_OP_RESUME;
+	fake.fail_err = -EFAULT;
+	CHECK(restore_resume(ktap_dirfd, 4242) == -EFAULT);
+	CHECK(ktap_logged("process 4242: RESUME failed: Bad address"));
+	CHECK(ktap_logged("Error: process 4242: its GPU queues cannot run"));
+	CHECK(fake.kills == 1 && fake.killed == 4242);
+	/* nobody's queues run in a tree that dies */
+	fake.fail_op = -1;
+	fake.calls[KFD_CRIU_OP_RESUME] = 0;
+	CHECK(restore_resume(ktap_dirfd, 4242) == -ESRCH);
+	CHECK(!fake.calls[KFD_CRIU_OP_RESUME] && fake.kills == 1);
+	done();
+}
+
+/* It is as bad not to know whether there is something to resume. */
+static void test_resume_unknown(void)
+{
+	machine();
+	dump_all();
+	fake.gone = 4243;
+	CHECK(restore_resume(ktap_dirfd, 4243) == -ENOTSUP && !fake.kills);
+	fake.no_procfs = true;
+	CHECK(restore_resume(ktap_dirfd, 4243) == -ENOTSUP && !fake.kills);
+	CHECK(restore_resume(ktap_dirfd, 4242) == -EIO);
+	CHECK(fake.kills == 1 && fake.killed == 4242);
+	CHECK(ktap_logged("process 4242: procfs does not say which one it is"));
+	done();
+}
+
+static void test_resume_bad_image(void)
+{
+	machine();
+	dump_all();
+	spoil("kfd-file-7.img", 60);
+	CHECK(restore_resume(ktap_dirfd, 4242) == -EINVAL);
+	CHECK(fake.kills == 1 && !fake.calls[KFD_CRIU_OP_RESUME]);
+	done();
+}
+
+/* Who wants it so gets a process whose queues stand still. */
+static void test_resume_keep_stopped(void)
 {
 	machine();
 	dump_all();
 	fake.fail_op = KFD_CRIU_OP_RESUME;
 	fake.fail_err = -EFAULT;
+	CHECK(!setenv("KFD_PLUGIN_KEEP_STOPPED", "1", 1));
 	CHECK(restore_resume(ktap_dirfd, 4242) == -EFAULT);
-	CHECK(ktap_logged("process 4242: RESUME failed"));
+	CHECK(!fake.kills && ktap_logged("Warning: process 4242: goes on, but its GPU queues"));
+	/* the others of the tree have theirs */
+	fake.fail_op = -1;
+	CHECK(!restore_resume(ktap_dirfd, 4242) && fake.resumed == 4242);
+	fake.fail_op = KFD_CRIU_OP_RESUME;
+	CHECK(!setenv("KFD_PLUGIN_KEEP_STOPPED", "0", 1));
+	CHECK(restore_resume(ktap_dirfd, 4242) == -EFAULT && fake.kills == 1);
+	done();
+}
+
+static void test_keep_stopped_refused(void)
+{
+	static const char * const values[] = { "2", "yes", "01", " 1", "-1" };
+	size_t i;
+
+	machine();
+	dump_all();
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		CHECK(!setenv("KFD_PLUGIN_KEEP_STOPPED", values[i], 1));
+		restore_fails(-EINVAL, "neither 0 nor 1");
+		CHECK(ktap_logged("Error: KFD_PLUGIN_KEEP_STOPPED="));
+	}
+	CHECK(!fake.calls[KFD_CRIU_OP_RESTORE]);
+	CHECK(!setenv("KFD_PLUGIN_KEEP_STOPPED", "", 1));
+	CHECK(close(restore_file(ktap_dirfd, KFD_ID)) == 0);
 	done();
 }
 
@@ -734,6 +805,10 @@ static const struct ktap_test tests[] = {
 	{ "no_matching_gpu", test_no_matching_gpu },
 	{ "wrong_process", test_wrong_process },
 	{ "resume_error", test_resume_error },
+	{ "resume_unknown", test_resume_unknown },
+	{ "resume_bad_image", test_resume_bad_image },
+	{ "resume_keep_stopped", test_resume_keep_stopped },
+	{ "keep_stopped_refused", test_keep_stopped_refused },
 	{ "move", test_move },
 	{ "move_refused", test_move_refused },
 	{ "move_twins", test_move_twins },

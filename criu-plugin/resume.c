@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RESUME: the queues of a restored process may run.
+ *
+ * The hook for it is called in criu's main process when everything stands and
+ * all tasks of the tree are stopped and traced. criu does not look at what it
+ * returns: it would let the tasks go and end with success, and a program would
+ * wait for a GPU that stands still.
+ *
+ * So when one RESUME fails, the whole tree is killed before the hook returns.
+ * criu then cannot let go of its first task, takes the restore for failed and
+ * exits with an error. Nobody has run until then. Nor is it enough to kill the
+ * one process: criu would let those before it run, if only for a moment.
+ *
+ * KFD_PLUGIN_KEEP_STOPPED=1 in criu's environment is for who wants to look at
+ * such a process, or RESUME it himself: it goes on without its queues.
+ */
+#define _GNU_SOURCE
+#include "restore.h"
+
+#include <errno.h>
+#include <linux/kfd_ioctl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "sys.h"
+
+#define VARIABLE	"KFD_PLUGIN_KEEP_STOPPED"
+
+/* The tree is being killed: nobody's queues are to run any more. */
+static bool killed;
+
+/**
+ * resume_wanted() - what the environment wants of a RESUME that fails
+ * @keep: out: the process goes on, its queues don't
+ *
+ * Return: 0, or -EINVAL, logged.
+ */
+int resume_wanted(bool *keep)
+{
+	const char *value = getenv(VARIABLE);
+
+	*keep = false;
+	if (!value || !*value || !strcmp(value, "0"))
+		return 0;
+	if (!strcmp(value, "1")) {
+		*keep = true;
+		return 0;
+	}
+	pr_err(VARIABLE "=%s: neither 0 nor 1\n", value);
+	return -EINVAL;
+}
+
+static const char *op_hint(int err)
+{
+	switch (err) {
+	case -EACCES:
+	case -EPERM:
+		return " (criu needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN)";
+	case -EFAULT:
+	case -ENOMEM:
+		return " (memory that the GPU works on is not there: the kernel's log names it)";
+	default:
+		return "";
+	}
+}
+
+/* The driver's part. */
+static int call_driver(pid_t pid)
+{
+	struct kfd_ioctl_criu_args args = { .op = KFD_CRIU_OP_RESUME, .pid = pid };
+	int kfd = sys_open_kfd();
+	int ret;
+
+	if (kfd < 0) {
+		pr_err("process %d: /dev/kfd cannot be opened: %s\n", pid, strerror(-kfd));
+		return kfd;
+	}
+	ret = sys_criu_op(kfd, &args);
+	close(kfd);
+	if (ret)
+		pr_err("process %d: RESUME failed: %s%s\n", pid, strerror(-ret), op_hint(ret));
+	return ret;
+}
+
+/* 1: it has GPU state, 0: it has none or is gone. */
+static int has_state(int dir, pid_t pid)
+{
+	struct restore_state *st;
+	pid_t ns_pid;
+	int ret;
+
+	ret = restore_files_get(dir, &st);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	ns_pid = sys_ns_pid(pid);
+	if (ns_pid > 0)
+		return restore_has_state(st, ns_pid);
+	if (!sys_exists(pid))
+		return 0;
+	pr_err("process %d: procfs does not say which one it is\n", pid);
+	return -EIO;
+}
+
+/**
+ * restore_resume() - let a restored process's queues run
+ * @dir: image directory
+ * @pid: of the process, as criu's main process sees it
+ *
+ * After a failure everything that criu is restoring is killed, unless the
+ * environment wants it otherwise.
+ *
+ * Return: 0; -ENOTSUP when the process has no GPU state; or another negative
+ * errno, logged.
+ */
+int restore_resume(int dir, pid_t pid)
+{
+	bool keep = false;
+	int ret;
+
+	if (killed)
+		return -ESRCH;
+	ret = resume_wanted(&keep);
+	if (!ret)
+		ret = has_state(dir, pid);
+	if (!ret)
+		return -ENOTSUP;
+	if (ret > 0)
+		ret = call_driver(pid);
+	if (!ret) {
+		pr_info("process %d: GPU queues run\n", pid);
+		return 0;
+	}
+	if (keep) {
+		pr_warn("process %d: goes on, but its GPU queues stay stopped until there is a RESUME, as "
+			VARIABLE " wants\n", pid);
+		return ret;
+	}
+	pr_err("process %d: its GPU queues cannot run, so all that is being restored is killed\n",
+	       pid);
+	killed = true;
+	sys_kill_tracees(pid);
+	return ret;
+}
