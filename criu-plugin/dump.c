@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "contents.h"
+#include "criu.h"
 #include "image.h"
 #include "log.h"
 #include "sys.h"
@@ -89,6 +90,7 @@ static int read_machine(void)
 	if (getrandom(&dump.dump_id, sizeof(dump.dump_id), 0) != sizeof(dump.dump_id))
 		return -EIO;
 	dump.topology_read = true;
+	criu_compare_headers();
 	return 0;
 }
 

@@ -9,9 +9,11 @@
  */
 #include <criu/criu-plugin.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "criu.h"
 #include "dump.h"
 #include "log.h"
 #include "restore.h"
@@ -55,10 +57,13 @@ static int kfd_plugin_dump_file(int fd, int id)
 
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
 
-static int kfd_plugin_restore_file(int id)
+/* Only a criu after 4.2 gives the second argument, and then has to be told. */
+static int kfd_plugin_restore_file(int id, bool *retry_needed)
 {
 	int fd = restore_file(criu_get_image_dir(), id);
 
+	if (criu_asks_to_retry())
+		*retry_needed = false;
 	return fd >= 0 || fd == -ENOTSUP ? fd : -1;
 }
 

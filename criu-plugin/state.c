@@ -32,13 +32,14 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "criu.h"
 #include "log.h"
 #include "sys.h"
 
 /* Offsets of /dev/kfd mappings: type << 62 | gpu_id << 46 | byte offset */
 #define MMAP_GPU_ID_SHIFT	46
 #define MMAP_GPU_ID_MASK	(0xffffULL << MMAP_GPU_ID_SHIFT)
-/* No such fd: criu's dup() of it fails, and with it the restore. */
+/* No such fd: neither dup() nor mmap() takes it. */
 #define POISON_FD		0x7fffffff
 /* An offset that no device maps: it makes mmap() fail, likewise. */
 #define POISON_OFFSET		(~0xfffULL)
@@ -222,6 +223,7 @@ int restore_state_get(int dir, struct restore_state **out)
 		return ret;
 	/* Too late for a word about it when it is needed. */
 	ret = resume_wanted(&keep);
+	criu_compare_headers();
 	if (!ret)
 		ret = match_gpus(&state);
 	if (!ret) {
@@ -505,11 +507,12 @@ static int kfd_vma(struct restore_state *st, uint64_t old, uint64_t *new, int *f
  * @addr: of the mapping, for messages
  * @old_offset: mmap offset at dump, in bytes
  * @new_offset: out
- * @fd: out: to map through; criu duplicates it. -1: let criu open @path
+ * @fd: out: to map through, criu's or not (see criu_vma_fd()). -1: let criu
+ *	open @path
  *
  * criu does not look at the hook's failure, and would map what is at the old
- * offset now. So after an error, which is logged, @fd is one that it cannot
- * duplicate, and @new_offset one that cannot be mapped.
+ * offset now. So after an error, which is logged, @fd is one that is not open,
+ * and @new_offset one that cannot be mapped.
  *
  * Return: 1 when @new_offset and @fd are set, also after an error; -ENOTSUP
  * for a mapping that is none of ours.
@@ -533,6 +536,11 @@ int restore_vma(int dir, const char *path, uint64_t addr, uint64_t old_offset,
 	if (!ret)
 		ret = is_kfd ? kfd_vma(st, old_offset, new_offset, fd) :
 			       render_vma(st, minor_nr, old_offset, new_offset, fd);
+	if (ret > 0) {
+		*fd = criu_vma_fd(*fd);
+		/* none at all is right, too */
+		ret = *fd < -1 ? *fd : ret;
+	}
 	if (ret > 0)
 		return ret;
 	pr_err("process %d: mapping of %s at 0x%" PRIx64 ", offset 0x%" PRIx64 ": %s\n",

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The criu that has loaded the plugin.
+ *
+ * Plugins are built with the headers of one version and loaded by another, and
+ * all call themselves the same to a plugin. So what differs is found out when
+ * it is needed, from what criu's executable exports (all of it, for plugins):
+ *
+ *  - Up to 3.18 criu duplicates the fd that UPDATE_VMA_MAP gives it, since 3.19
+ *    it owns that fd, and closes it.
+ *  - After 4.2 RESTORE_EXT_FILE has a second argument, which criu does not set
+ *    before and looks at afterwards.
+ *
+ * Each process has one thread when hooks are called: no locking.
+ */
+#define _GNU_SOURCE
+#include "criu.h"
+
+#include <criu/criu-plugin.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stddef.h>
+#if __has_include("criu/version.h")
+#include <criu/version.h>
+#endif
+
+#include "log.h"
+
+/* Hooks that a criu has; 10 up to 3.19, 12 in 4.0 and 4.1, 13 in 4.2 */
+#define HOOKS_WITH_RETRY	14
+
+/* criu's list of plugins: its head, and a list per hook. */
+struct plugin_ctl {
+	void *head[2];
+	void *hooks[][2];
+};
+
+static void *find(const char *name)
+{
+	return dlsym(RTLD_DEFAULT, name);
+}
+
+/* How many hooks this criu knows; 0: it does not say. */
+static size_t count_hooks(void)
+{
+	const Elf64_Sym *sym = NULL;
+	Dl_info info;
+	void *ctl = find("cr_plugin_ctl");
+
+	if (!ctl || !dladdr1(ctl, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym ||
+	    info.dli_saddr != ctl || sym->st_size < sizeof(struct plugin_ctl))
+		return 0;
+	return (sym->st_size - sizeof(struct plugin_ctl)) /
+	       sizeof(((struct plugin_ctl *)NULL)->hooks[0]);
+}
+
+/**
+ * criu_closes_fds() - whether the fd that UPDATE_VMA_MAP gives becomes criu's
+ */
+bool criu_closes_fds(void)
+{
+	/* new in 3.19, and still there; and what is sure to be newer */
+	return find("restore_task_cgroup") || find("prepare_cgroup_namespace") ||
+	       find("rpc_query_external_files") || find("add_inventory_plugin") ||
+	       count_hooks() > 10;
+}
+
+/**
+ * criu_asks_to_retry() - whether RESTORE_EXT_FILE has a second argument
+ */
+bool criu_asks_to_retry(void)
+{
+	return count_hooks() >= HOOKS_WITH_RETRY;
+}
+
+/**
+ * criu_vma_fd() - what to give criu to make a mapping through
+ * @fd: what the plugin or the process has, and keeps; -1: nothing
+ *
+ * A criu that owns what it gets does not look at it when the mapping before was
+ * of the same file: it takes what it was given then. Nobody would close the
+ * other fd. So it is made to end what it has, as it does itself before a
+ * mapping of another file, and takes the new one. In criu only mappings that
+ * are shared come to this, as those of devices are.
+ *
+ * Return: the fd for criu, or a negative errno.
+ */
+int criu_vma_fd(int fd)
+{
+	void (*begin)(bool close);
+	void (*end)(void);
+
+	if (fd < 0 || !criu_closes_fds())
+		return fd;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	end = find("filemap_ctx_fini");
+	begin = find("filemap_ctx_init");
+	if (end && begin) {
+		end();
+		begin(false);
+	}
+	return fd;
+}
+
+/**
+ * criu_compare_headers() - say so when the plugin was built for another criu
+ *
+ * It works as well. But who looks for a fault should know.
+ */
+void criu_compare_headers(void)
+{
+	size_t hooks = count_hooks();
+
+	if (!hooks)
+		return;
+#ifdef CRIU_VERSION
+	if ((CRIU_VERSION_MAJOR * 100 + CRIU_VERSION_MINOR >= 319) != criu_closes_fds()) {
+		pr_warn("built with the headers of criu " CRIU_VERSION ", loaded by one of %s\n",
+			criu_closes_fds() ? "3.19 or later" : "3.18 or earlier");
+		return;
+	}
+#endif
+	if (hooks != CR_PLUGIN_HOOK__MAX)
+		pr_warn("built with the headers of a criu that has %d hooks, loaded by one that has %zu\n",
+			CR_PLUGIN_HOOK__MAX, hooks);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The criu that has loaded the plugin: see criu.c.
+ */
+#ifndef KFD_PLUGIN_CRIU_H
+#define KFD_PLUGIN_CRIU_H
+
+#include <stdbool.h>
+
+bool criu_closes_fds(void);
+bool criu_asks_to_retry(void);
+int criu_vma_fd(int fd);
+void criu_compare_headers(void);
+
+#endif

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mappings of a restored process with one criu and with the other: what it
+ * does with the fd that the hook gives it. Built once for each (CRIU_HOOKS: how
+ * many hooks it has); what the plugin asks of criu's executable is here.
+ */
+#define _GNU_SOURCE
+#include <criu/criu-plugin.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#if __has_include("criu/version.h")
+#include <criu/version.h>
+#endif
+
+#include "criu.h"
+#include "dump.h"
+#include "fake_sys.h"
+#include "ktap.h"
+#include "restore.h"
+#include "sys.h"
+
+#define EXPORT		__attribute__((visibility("default")))
+#define OWNS_FDS	(CRIU_HOOKS > 10)
+#define KFD_ID		7u
+#define RENDER_ID	8u
+#define KFD_FD		40
+#define RENDER_FD	41
+#define DOORBELL	(3ULL << 62 | 1000ULL << 46)
+#define RENDER		"/dev/dri/renderD128"
+
+/* A mapping that criu is going to make. */
+struct mapping {
+	const char *path;
+	uint64_t offset;
+	int want;		/* number of the process's own fd; -1: criu's */
+	int fd;
+	bool close;		/* after it has been made */
+};
+
+#define MAP(path, offset, want)	{ path, offset, want, -1, false }
+
+EXPORT struct {
+	void *head[2];
+	void *hooks[CRIU_HOOKS][2];
+} cr_plugin_ctl;
+
+static struct {
+	const char *path;
+	int fd;
+	struct mapping *last;
+} ctx;
+
+EXPORT void filemap_ctx_init(bool close)
+{
+	CHECK(!close);
+	memset(&ctx, 0, sizeof(ctx));
+	ctx.fd = -1;
+}
+
+EXPORT void filemap_ctx_fini(void)
+{
+	if (ctx.last)
+		ctx.last->close = true;
+}
+
+#if OWNS_FDS
+EXPORT int restore_task_cgroup(void)
+{
+	return 0;
+}
+#endif
+
+/* One mapping after the other gets its fd, successive ones of a file the same. */
+static void open_files(struct mapping *maps, size_t nr)
+{
+	uint64_t offset;
+	size_t i;
+	int fd;
+
+	filemap_ctx_init(false);
+	for (i = 0; i < nr; i++) {
+		fd = -1;
+		restore_vma(ktap_dirfd, maps[i].path, 0x1000 * (i + 1), maps[i].offset, &offset,
+			    &fd);
+		if (!ctx.path || strcmp(ctx.path, maps[i].path)) {
+			if (fd < 0)
+				fd = open("/dev/null", O_RDWR);
+			else if (!OWNS_FDS)
+				fd = dup(fd);
+			filemap_ctx_fini();
+			ctx.path = maps[i].path;
+			ctx.fd = fd;
+		}
+		ctx.last = &maps[i];
+		maps[i].fd = ctx.fd;
+	}
+	filemap_ctx_fini();
+}
+
+static void make_mappings(const struct mapping *maps, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		CHECK(fcntl(maps[i].fd, F_GETFD) >= 0);
+		if (maps[i].want >= 0)
+			CHECK(fake_ino(maps[i].fd) == fake_ino(maps[i].want));
+		if (maps[i].close)
+			CHECK(!close(maps[i].fd));
+	}
+}
+
+static void install(int fd, int number)
+{
+	CHECK(fd >= 0 && dup2(fd, number) == number && !close(fd));
+}
+
+/* A process as it is before its mappings are made. */
+static void restore_files(void)
+{
+	static const uint64_t offsets[] = { 0x10000000, 0x20000000, 0x30000000 };
+	unsigned int i;
+
+	fake.nr_gpus = 1;
+	fake.gpu_id[0] = 1000;
+	fake.minor_nr[0] = 128;
+	fake.user_gpu_id[0] = 1000;
+	fake.pid = 42;
+	fake.real_pid = 4242;
+	fake.fail_op = -1;
+	fake.render_vmas = 4;
+	fake_write_topology();
+	for (i = 0; i < 3; i++) {
+		fake.bos[i] = (struct kfd_criu_bo_bucket) {
+			.addr = 0x7f0000000000 + offsets[i], .size = 4096, .gpu_id = 1000,
+			.offset = offsets[i], .alloc_flags = KFD_IOC_ALLOC_MEM_FLAGS_GTT,
+		};
+		fake.memory[i] = memfd_create("bo", MFD_CLOEXEC);
+		CHECK(fake.memory[i] >= 0 && !ftruncate(fake.memory[i], 4096));
+	}
+	fake.nr_bos = 3;
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(128, RENDER_FD), RENDER_ID, 128));
+	dump_finish();
+	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
+}
+
+static void done(void)
+{
+	char cmd[128];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", sys_topology_root());
+	CHECK(!system(cmd));
+}
+
+/* Nothing but the mappings is there that was not there before. */
+static void map_all(struct mapping *maps, size_t nr)
+{
+	unsigned int fds;
+
+	restore_files();
+	fds = fake_open_fds();
+	open_files(maps, nr);
+	make_mappings(maps, nr);
+	CHECK(fake_open_fds() == fds);
+	CHECK(fcntl(KFD_FD, F_GETFD) >= 0 && fcntl(RENDER_FD, F_GETFD) >= 0);
+	CHECK(!ktap_logged("Error"));
+	done();
+}
+
+static void test_one_after_the_other(void)
+{
+	struct mapping maps[] = {
+		MAP(RENDER, 0x10000000, RENDER_FD), MAP(RENDER, 0x20000000, RENDER_FD),
+		MAP(RENDER, 0x30000000, RENDER_FD),
+	};
+
+	map_all(maps, 3);
+}
+
+static void test_others_between(void)
+{
+	struct mapping maps[] = {
+		MAP("/dev/kfd", DOORBELL, KFD_FD), MAP(RENDER, 0x10000000, RENDER_FD),
+		MAP("/lib/other", 0, -1), MAP(RENDER, 0x20000000, RENDER_FD),
+		MAP(RENDER, 0x20000000, RENDER_FD), MAP("/dev/kfd", DOORBELL, KFD_FD),
+		MAP("/dev/kfd", DOORBELL, KFD_FD), MAP("/lib/other", 0, -1),
+		MAP(RENDER, 0x30000000, RENDER_FD),
+	};
+
+	map_all(maps, 9);
+}
+
+static void test_cannot_be_mapped(void)
+{
+	struct mapping map = MAP(RENDER, 0x40000000, RENDER_FD);
+	unsigned int fds;
+
+	restore_files();
+	fds = fake_open_fds();
+	open_files(&map, 1);
+	CHECK(fcntl(map.fd, F_GETFD) < 0 && fake_open_fds() == fds);
+	done();
+}
+
+static void test_versions(void)
+{
+	bool other = CRIU_HOOKS != CR_PLUGIN_HOOK__MAX;
+
+#ifdef CRIU_VERSION
+	other = other ||
+		OWNS_FDS != (CRIU_VERSION_MAJOR * 100 + CRIU_VERSION_MINOR >= 319);
+#endif
+	CHECK(criu_closes_fds() == OWNS_FDS);
+	CHECK(criu_asks_to_retry() == (CRIU_HOOKS > 13));
+	criu_compare_headers();
+	CHECK(ktap_logged("Warning: built with the headers of") == other);
+}
+
+static const struct ktap_test tests[] = {
+	{ "one_after_the_other", test_one_after_the_other },
+	{ "others_between", test_others_between },
+	{ "cannot_be_mapped", test_cannot_be_mapped },
+	{ "versions", test_versions },
+};
+
+int main(void)
+{
+	return ktap_main(tests, sizeof(tests) / sizeof(tests[0]));
+}
