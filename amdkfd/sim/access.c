@@ -149,45 +149,32 @@ static void *sim_backing_span(const struct sim_backing *b, u64 va, bool write,
 
 typedef void (*sim_span_fn)(void *addr, size_t len, void *arg);
 
-/*
- * Call @fn for every span of [va, va + len); without one, see whether all of
- * it can be reached. vm->lock is held for reading.
- */
-static int sim_vm_walk_locked(struct sim_vm *vm, u64 va, size_t len, bool write,
-			      sim_span_fn fn, void *arg,
-			      struct sim_fault_info *fault)
+/* Call @fn for every span of [va, va + len). */
+static int sim_vm_walk(struct sim_vm *vm, u64 va, size_t len, bool write,
+		       sim_span_fn fn, void *arg, struct sim_fault_info *fault)
 {
 	struct sim_backing b;
 	void *addr;
 	size_t n;
 
 	WARN_ON_ONCE(len > SIM_CHUNK);
+	down_read(&vm->lock);
 	for (; len; len -= n, va += n) {
 		if (!sim_vm_reach(vm, va, write, &b, fault))
 			break;
 		n = len;
 		sim_backing_lock(&b);
 		addr = sim_backing_span(&b, va, write, &n, fault);
-		if (addr && fn)
+		if (addr)
 			fn(addr, n, arg);
 		sim_backing_unlock(&b);
 		if (!addr)
 			break;
-		if (write && fn)
+		if (write)
 			sim_backing_written(&b);
 	}
-	return len ? -EFAULT : 0;
-}
-
-static int sim_vm_walk(struct sim_vm *vm, u64 va, size_t len, bool write,
-		       sim_span_fn fn, void *arg, struct sim_fault_info *fault)
-{
-	int ret;
-
-	down_read(&vm->lock);
-	ret = sim_vm_walk_locked(vm, va, len, write, fn, arg, fault);
 	up_read(&vm->lock);
-	return ret;
+	return len ? -EFAULT : 0;
 }
 
 /*
@@ -423,103 +410,81 @@ int sim_vm_copy(struct sim_vm *vm, u64 dst, u64 src, size_t len,
 	return len ? -EFAULT : 0;
 }
 
-struct sim_add {
-	s64 add;
-	u64 old;
-};
+/* Most writes of one sim_vm_commit(). */
+#define SIM_COMMIT_MAX	6u
 
-static void sim_add64(void *addr, size_t len, void *arg)
-{
-	struct sim_add *a = arg;
-
-	a->old = atomic64_fetch_add(a->add, (atomic64_t *)addr);
-}
-
-static void sim_add32(void *addr, size_t len, void *arg)
-{
-	struct sim_add *a = arg;
-
-	a->old = (u32)atomic_fetch_add((int)a->add, (atomic_t *)addr);
-}
-
-static int sim_vm_add(struct sim_vm *vm, u64 va, size_t size, sim_span_fn fn,
-		      struct sim_add *add, struct sim_fault_info *fault)
-{
-	/* hardware has no unaligned atomics; neither is there a page to blame */
-	if (!IS_ALIGNED(va, size))
-		return sim_fault(fault, va, true, false);
-	return sim_vm_walk(vm, va, size, true, fn, add, fault);
-}
-
-/**
- * sim_vm_atomic_add64() - add to a 64-bit word
- * @vm: address space
- * @va: the word, aligned
- * @add: what to add
- * @old: the value before
- * @fault: filled when there is one
- *
- * Context: as sim_vm_read(). Atomic against CPUs and other engines.
- * Return: 0, or -EFAULT, also when @va is not aligned.
+/*
+ * Have the pages behind all of @b stay, whatever order they come in: the lower
+ * address first, as everywhere. A buffer that is there twice counts once.
  */
-int sim_vm_atomic_add64(struct sim_vm *vm, u64 va, s64 add, u64 *old,
-			struct sim_fault_info *fault)
+static void sim_backing_lock_all(const struct sim_backing *b, u32 n, bool lock)
 {
-	struct sim_add a = { .add = add };
-	int ret = sim_vm_add(vm, va, sizeof(u64), sim_add64, &a, fault);
+	struct sim_bo *last = NULL;
+	u32 i, depth;
 
-	if (!ret)
-		*old = a.old;
-	return ret;
+	for (depth = 0; depth < n; depth++) {
+		struct sim_bo *next = NULL;
+
+		for (i = 0; i < n; i++)
+			if (sim_backing_has_lock(&b[i]) && b[i].bo > last &&
+			    (!next || b[i].bo < next))
+				next = b[i].bo;
+		if (!next)
+			return;
+		if (lock)
+			down_read_nested(&next->pages_lock, depth);
+		else
+			up_read(&next->pages_lock);
+		last = next;
+	}
 }
 
-/**
- * sim_vm_atomic_add32() - add to a 32-bit word
- * @vm: address space
- * @va: the word, aligned
- * @add: what to add
- * @old: the value before
- * @fault: filled when there is one
- *
- * Context: as sim_vm_read(). Atomic against CPUs and other engines.
- * Return: 0, or -EFAULT, also when @va is not aligned.
- */
-int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
-			struct sim_fault_info *fault)
+static void sim_effect_do(const struct sim_effect *e, void *addr)
 {
-	struct sim_add a = { .add = add };
-	int ret = sim_vm_add(vm, va, sizeof(u32), sim_add32, &a, fault);
-
-	if (!ret)
-		*old = a.old;
-	return ret;
-}
-
-static int sim_effect_do(struct sim_vm *vm, const struct sim_effect *e,
-			 struct sim_fault_info *fault)
-{
-	struct sim_add add = { .add = e->value };
 	const u8 *src = (const u8 *)&e->value;
 
-	smp_mb(); /* whoever sees this one sees all that came before */
-	if (e->add)
-		return sim_vm_walk_locked(vm, e->va, e->size, true, sim_add64,
-					  &add, fault);
-	return sim_vm_walk_locked(vm, e->va, e->size, true, sim_store, &src,
-				  fault);
+	/* Whoever sees this one sees all that came before. */
+	if (!e->add && e->size >= sizeof(u32)) {
+		sim_store(addr, e->size, &src); /* a release */
+		return;
+	}
+	smp_mb(); /* neither of these orders anything by itself */
+	if (!e->add)
+		sim_store(addr, e->size, &src);
+	else if (e->size == sizeof(u64))
+		atomic64_add(e->value, addr);
+	else
+		atomic_add((int)e->value, addr);
+}
+
+/* Where the writes go; an aligned one is within a page. */
+static int sim_effects_find(const struct sim_backing *b,
+			    const struct sim_effect *effects, u32 n,
+			    void **addr, struct sim_fault_info *fault)
+{
+	size_t len;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		len = effects[i].size;
+		addr[i] = sim_backing_span(&b[i], effects[i].va, true, &len,
+					   fault);
+		if (!addr[i])
+			return -EFAULT;
+	}
+	return 0;
 }
 
 /**
  * sim_vm_commit() - do several small writes, all of them or none
  * @vm: address space
  * @effects: the writes, in the order in which they are to be seen
- * @n: their number
+ * @n: their number, at most SIM_COMMIT_MAX
  * @fault: filled when there is one
  *
- * That all can be reached is known before the first is done. Buffers and pages
- * of the process stay mapped meanwhile. A userptr's page may still go in
- * between, though the driver stops the queues that use it first: then some have
- * been done, and @fault says that nothing can be done about it.
+ * That all can be reached is known before the first is done, and what they
+ * reach stays until the last is. Nothing comes between them, so that who waits
+ * for the last of them by looking at the first is not misled for long.
  *
  * Context: as sim_vm_read(). A write to a doorbell kicks it.
  * Return: 0, or -EFAULT, also when an address is not aligned.
@@ -527,23 +492,40 @@ static int sim_effect_do(struct sim_vm *vm, const struct sim_effect *e,
 int sim_vm_commit(struct sim_vm *vm, const struct sim_effect *effects, u32 n,
 		  struct sim_fault_info *fault)
 {
+	struct sim_backing b[SIM_COMMIT_MAX];
+	void *addr[SIM_COMMIT_MAX];
+	bool locked = false;
 	int ret = 0;
 	u32 i;
 
+	if (WARN_ON_ONCE(n > SIM_COMMIT_MAX))
+		n = SIM_COMMIT_MAX;
 	down_read(&vm->lock);
 	for (i = 0; i < n && !ret; i++) {
-		if (IS_ALIGNED(effects[i].va, effects[i].size))
-			ret = sim_vm_walk_locked(vm, effects[i].va,
-						 effects[i].size, true, NULL,
-						 NULL, fault);
-		else
+		/* hardware has no unaligned ones; nor is a page to blame */
+		if (!IS_ALIGNED(effects[i].va, effects[i].size))
 			ret = sim_fault(fault, effects[i].va, true, false);
+		else if (!sim_vm_reach(vm, effects[i].va, true, &b[i], fault))
+			ret = -EFAULT;
+		else
+			locked |= sim_backing_has_lock(&b[i]);
 	}
-	for (i = 0; i < n && !ret; i++) {
-		ret = sim_effect_do(vm, &effects[i], fault);
-		if (ret)
-			fault->curable = false;
+	if (ret)
+		goto out;
+	if (locked)
+		sim_backing_lock_all(b, n, true);
+	ret = sim_effects_find(b, effects, n, addr, fault);
+	if (!ret) {
+		preempt_disable();
+		for (i = 0; i < n; i++)
+			sim_effect_do(&effects[i], addr[i]);
+		preempt_enable();
 	}
+	if (locked)
+		sim_backing_lock_all(b, n, false);
+	for (i = 0; i < n && !ret; i++)
+		sim_backing_written(&b[i]);
+out:
 	up_read(&vm->lock);
 	return ret;
 }

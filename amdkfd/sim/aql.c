@@ -130,7 +130,7 @@ static enum sim_result aql_complete(struct sim_exec *x, u64 signal)
 	aql_effect(&c, sim_aql_packet_va(r), 2, false, AQL_TYPE_INVALID);
 	if (signal) {
 		/* Whoever sees the signal sees the read index, too. */
-		aql_effect(&c, r->rptr_va & ~7ull, 8, false, r->rptr + 1);
+		c.effects[c.n++] = sim_rptr_effect(x->queue, r->rptr + 1);
 		aql_signal(x, &c, signal, mailbox, event);
 	}
 	if (sim_commit(x, c.effects, c.n))
@@ -138,8 +138,10 @@ static enum sim_result aql_complete(struct sim_exec *x, u64 signal)
 	r->rptr++;
 	r->mid = 0;
 	r->ib = false;
-	if (signal)
+	if (signal) {
 		r->rptr_reported = r->rptr;
+		x->unreported = 0;
+	}
 	if (mailbox)
 		sim_interrupt(x, KFD_IRQ_CP_EOP, event);
 	x->queue->aql_start = 0;

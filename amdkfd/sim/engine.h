@@ -44,6 +44,12 @@
 #define SIM_TURN_COST		(4u * SIM_CHUNK)
 #define SIM_PACKET_COST		4096u
 
+/*
+ * Packets after which the read pointer in memory moves, at the latest: a
+ * program computes from it how much room the ring has. See sim_signal().
+ */
+#define SIM_RPTR_PACKETS	8u
+
 /* Largest ring: log2(dwords). */
 #define SIM_RING_ORDER_MAX	28u
 
@@ -193,6 +199,8 @@ struct kfd_gpu_queue {
  * @queue: NULL for a job
  * @pasid: who gets interrupts
  * @cost: bytes moved in this turn, and SIM_PACKET_COST a packet
+ * @dwords: of the current packet; not in an AQL ring
+ * @unreported: packets done in this turn since the read pointer was written
  * @fault: of the last failed access
  * @fault_error: SIM_ERROR_*_FAULT that goes with it
  * @moved: bytes that the last write, copy or fill has done, also when it failed
@@ -208,6 +216,8 @@ struct sim_exec {
 	struct kfd_gpu_queue *queue;
 	u32 pasid;
 	u32 cost;
+	u32 dwords;
+	u32 unreported;
 	struct sim_fault_info fault;
 	u32 fault_error;
 	u32 moved;
@@ -357,6 +367,7 @@ int sim_write(struct sim_exec *x, u64 va, const void *src, u32 bytes);
 int sim_write32(struct sim_exec *x, u64 va, u32 value);
 int sim_write64(struct sim_exec *x, u64 va, u64 value);
 int sim_commit(struct sim_exec *x, const struct sim_effect *effects, u32 n);
+int sim_signal(struct sim_exec *x, u64 va, u32 size, bool add, u64 value);
 int sim_copy(struct sim_exec *x, u64 dst, u64 src, u32 bytes);
 int sim_fill(struct sim_exec *x, u64 va, u32 value, u32 size, u32 bytes);
 enum sim_result sim_atomic(struct sim_exec *x, u32 op, u64 va, u64 operand);
@@ -364,6 +375,7 @@ bool sim_compare(u32 function, u32 value, u32 mask, u32 ref);
 void sim_interrupt(struct sim_exec *x, enum kfd_irq_source source, u32 context);
 int sim_read_wptr(struct sim_exec *x);
 u64 sim_rptr_done(const struct kfd_gpu_queue *q);
+struct sim_effect sim_rptr_effect(const struct kfd_gpu_queue *q, u64 rptr);
 int sim_report_rptr(struct sim_exec *x);
 
 /* Decoders: one step each. */

@@ -255,6 +255,71 @@ int sim_commit(struct sim_exec *x, const struct sim_effect *effects, u32 n)
 			  SIM_ERROR_DATA_FAULT);
 }
 
+/* The read pointer as memory is to have it when the current packet is done. */
+static u64 sim_rptr_next(const struct sim_exec *x)
+{
+	const struct sim_regs *r = x->regs;
+
+	if (!r->ib)
+		return r->rptr + x->dwords;
+	/* The last packet of an indirect buffer is the end of that, too. */
+	if (!sim_queue_is_aql(x->queue) && r->ib_pos + x->dwords == r->ib_size)
+		return r->rptr;
+	return sim_rptr_done(x->queue);
+}
+
+/**
+ * sim_signal() - what a packet does to tell somebody that it is done
+ * @x: context; not in an AQL ring
+ * @va: GPU address, aligned to @size
+ * @size: 4 or 8; 0: nothing is written, an interrupt follows
+ * @add: add @value to what is there
+ * @value: what
+ *
+ * The rule for the read pointer in memory, which a program computes the room
+ * in the ring from: it moves every SIM_RPTR_PACKETS packets, when there is
+ * nothing to run or a turn ends, and before a signal. Signals are RELEASE_MEM,
+ * FENCE, TRAP, atomics and the completion of an AQL packet. A signal is the
+ * last thing that its packet does, so the pointer passes the packet, too: the
+ * ring may be filled up again by whoever sees the signal. All other packets
+ * are passed after what they write can be seen.
+ *
+ * A vendor packet of an AQL ring is needed until its buffer has been run, so
+ * what signals from within the buffer moves the pointer to it, not past it.
+ *
+ * How far the queue is, is what the registers and the MQD say; this does not
+ * change it. Pointer and value are written in one go (sim_vm_commit()): a step
+ * that ends with SIM_FAULT has done nothing and may be repeated.
+ *
+ * Return: 0, or -EFAULT with @x->fault set.
+ */
+int sim_signal(struct sim_exec *x, u64 va, u32 size, bool add, u64 value)
+{
+	struct sim_effect effects[2];
+	u64 rptr = 0;
+	u32 n = 0;
+	int ret;
+
+	if (x->queue) {
+		rptr = sim_rptr_next(x);
+		if (rptr != x->regs->rptr_reported)
+			effects[n++] = sim_rptr_effect(x->queue, rptr);
+	}
+	if (size)
+		effects[n++] = (struct sim_effect) {
+			.va = va,
+			.size = size,
+			.add = add,
+			.value = value,
+		};
+	ret = n ? sim_commit(x, effects, n) : 0;
+	if (!ret && x->queue) {
+		x->regs->rptr_reported = rptr;
+		x->unreported = 0;
+	}
+	return ret;
+}
+
 /**
  * sim_copy() - copy memory
  * @x: context
@@ -298,13 +363,12 @@ int sim_fill(struct sim_exec *x, u64 va, u32 value, u32 size, u32 bytes)
  * @operand: second operand
  *
  * The forms that return a value leave it in a register that no packet reads.
+ * What others may be waiting for is a signal.
  *
  * Return: SIM_DONE, SIM_FAULT, or SIM_BAD when this GPU has no such operation.
  */
 enum sim_result sim_atomic(struct sim_exec *x, u32 op, u64 va, u64 operand)
 {
-	u64 old64;
-	u32 old32;
 	int ret;
 
 	switch (op) {
@@ -316,9 +380,7 @@ enum sim_result sim_atomic(struct sim_exec *x, u32 op, u64 va, u64 operand)
 	case TC_ATOMIC_ADD_64:
 		if (va & 7)
 			return SIM_BAD;
-		sim_written(x, va, 8);
-		ret = sim_vm_atomic_add64(x->vm, va, operand, &old64,
-					  &x->fault);
+		ret = sim_signal(x, va, 8, true, operand);
 		break;
 	case TC_ATOMIC_SUB_RTN_32:
 	case TC_ATOMIC_SUB_32:
@@ -328,14 +390,11 @@ enum sim_result sim_atomic(struct sim_exec *x, u32 op, u64 va, u64 operand)
 	case TC_ATOMIC_ADD_32:
 		if (va & 3)
 			return SIM_BAD;
-		sim_written(x, va, 4);
-		ret = sim_vm_atomic_add32(x->vm, va, (s32)operand, &old32,
-					  &x->fault);
+		ret = sim_signal(x, va, 4, true, operand);
 		break;
 	default:
 		return SIM_BAD;
 	}
-	sim_failed(x, ret, SIM_ERROR_DATA_FAULT);
 	return ret ? SIM_FAULT : SIM_DONE;
 }
 
@@ -434,6 +493,39 @@ u64 sim_rptr_done(const struct kfd_gpu_queue *q)
 }
 
 /**
+ * sim_rptr_effect() - the write that has memory know the read pointer
+ * @q: queue
+ * @rptr: the pointer, in the ring's unit
+ *
+ * Return: the write, for sim_commit().
+ */
+struct sim_effect sim_rptr_effect(const struct kfd_gpu_queue *q, u64 rptr)
+{
+	const struct sim_regs *r = &q->regs;
+
+	switch (q->desc.type) {
+	case KFD_GPU_QUEUE_PM4:
+		return (struct sim_effect) {
+			.va = r->rptr_va & ~3ull,
+			.size = 4,
+			.value = rptr & (r->ring_size - 1),
+		};
+	case KFD_GPU_QUEUE_SDMA:
+		return (struct sim_effect) {
+			.va = r->rptr_va & ~7ull,
+			.size = 8,
+			.value = rptr << 2,
+		};
+	default:
+		return (struct sim_effect) {
+			.va = r->rptr_va & ~7ull,
+			.size = 8,
+			.value = rptr,
+		};
+	}
+}
+
+/**
  * sim_report_rptr() - write a queue's read pointer to memory
  * @x: context
  *
@@ -445,22 +537,15 @@ int sim_report_rptr(struct sim_exec *x)
 {
 	struct sim_regs *r = x->regs;
 	u64 rptr = sim_rptr_done(x->queue);
+	struct sim_effect effect;
 	int ret;
 
+	x->unreported = 0;
 	if (rptr == r->rptr_reported)
 		return 0;
-	smp_wmb(); /* whoever sees the pointer sees what the packets did */
-	switch (x->queue->desc.type) {
-	case KFD_GPU_QUEUE_PM4:
-		ret = sim_write32(x, r->rptr_va, rptr & (r->ring_size - 1));
-		break;
-	case KFD_GPU_QUEUE_SDMA:
-		ret = sim_write64(x, r->rptr_va, rptr << 2);
-		break;
-	default:
-		ret = sim_write64(x, r->rptr_va, rptr);
-		break;
-	}
+	/* Whoever sees the pointer sees what the packets did. */
+	effect = sim_rptr_effect(x->queue, rptr);
+	ret = sim_commit(x, &effect, 1);
 	if (!ret)
 		r->rptr_reported = rptr;
 	return ret;

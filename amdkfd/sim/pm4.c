@@ -146,29 +146,32 @@ static enum sim_result pm4_release_mem(struct sim_exec *x, u32 dwords)
 {
 	const u32 *p = x->head;
 	u64 va = pm4_u64(&p[3]);
-	u32 sel = PM4_RELEASE_INT_SEL(p[2]);
-	int ret = 0;
+	u32 sel = PM4_RELEASE_INT_SEL(p[2]), size = 8;
+	u64 value = 0;
 
 	if (dwords < PM4_RELEASE_DWORDS_MIN || sel > PM4_RELEASE_INT_WAIT ||
 	    PM4_RELEASE_DST_SEL(p[2]) > PM4_RELEASE_DST_L2)
 		return SIM_BAD;
 	switch (PM4_RELEASE_DATA_SEL(p[2])) {
 	case PM4_RELEASE_DATA_NONE:
+		size = 0;
 		break;
 	case PM4_RELEASE_DATA_32:
-		ret = sim_write32(x, va, p[5]);
+		size = 4;
+		value = p[5];
 		break;
 	case PM4_RELEASE_DATA_64:
-		ret = sim_write64(x, va, pm4_u64(&p[5]));
+		value = pm4_u64(&p[5]);
 		break;
 	case PM4_RELEASE_DATA_GPU_CLOCK:
 	case PM4_RELEASE_DATA_SYS_CLOCK:
-		ret = sim_write64(x, va, sim_gpu_clock());
+		value = sim_gpu_clock();
 		break;
 	default:
 		return SIM_BAD;
 	}
-	if (ret)
+	/* The low bits of the address are ignored, as in hardware. */
+	if (sim_signal(x, va & ~(u64)(size - 1), size, false, value))
 		return SIM_FAULT;
 	if (sel == PM4_RELEASE_INT_ONLY || sel == PM4_RELEASE_INT_CONFIRM)
 		sim_interrupt(x, KFD_IRQ_CP_EOP,
@@ -367,6 +370,7 @@ enum sim_result sim_pm4_step(struct sim_exec *x)
 		return r->ib || dwords >= r->ring_size ? SIM_BAD : SIM_IDLE;
 	if (sim_src_read(x, 0, x->head, min(dwords, SIM_HEAD_DWORDS)))
 		return SIM_FAULT;
+	x->dwords = dwords;
 	res = pm4_execute(x, PM4_OPCODE(header), dwords);
 	if (res == SIM_DONE)
 		sim_src_advance(x, dwords);

@@ -100,6 +100,7 @@ void sim_exec_begin(struct sim_exec *x, struct sim_vm *vm,
 	x->queue = queue;
 	x->pasid = pasid;
 	x->cost = 0;
+	x->unreported = 0;
 	x->window_dwords = 0;
 }
 
@@ -223,6 +224,9 @@ static enum sim_turn sim_queue_run(struct sim_exec *x)
 			q->packets++;
 			q->backoff = 0;
 			q->delayed = false;
+			if (++x->unreported >= SIM_RPTR_PACKETS &&
+			    sim_report_rptr(x))
+				return sim_queue_fault(x);
 			break;
 		case SIM_MORE:
 			break;

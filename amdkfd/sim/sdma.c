@@ -280,8 +280,11 @@ static enum sim_result sdma_execute(struct sim_exec *x)
 	case SDMA_OP_INDIRECT:
 		return sdma_indirect(x);
 	case SDMA_OP_FENCE:
-		return sdma_result(sim_write32(x, sdma_u64(&p[1]), p[3]));
+		return sdma_result(sim_signal(x, sdma_u64(&p[1]) & ~3ull, 4,
+					      false, p[3]));
 	case SDMA_OP_TRAP:
+		if (sim_signal(x, 0, 0, false, 0))
+			return SIM_FAULT;
 		sim_interrupt(x, KFD_IRQ_SDMA_TRAP, SDMA_TRAP_CONTEXT(p[1]));
 		return SIM_DONE;
 	case SDMA_OP_POLL_REGMEM:
@@ -335,6 +338,7 @@ enum sim_result sim_sdma_step(struct sim_exec *x)
 	if (dwords > avail)
 		/* The rest of it may still come, unless it can't fit. */
 		return r->ib || dwords >= r->ring_size ? SIM_BAD : SIM_IDLE;
+	x->dwords = dwords;
 	res = sdma_execute(x);
 	if (res == SIM_DONE)
 		sim_src_advance(x, dwords);

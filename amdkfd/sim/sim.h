@@ -106,17 +106,12 @@ int sim_vm_copy(struct sim_vm *vm, u64 dst, u64 src, size_t len,
 /* @size: element of 1, 2 or 4 bytes; @len a multiple of it. */
 int sim_vm_fill(struct sim_vm *vm, u64 va, u32 value, u32 size, size_t len,
 		struct sim_fault_info *fault);
-/* Atomically add to the aligned 64-bit (or 32-bit) word; *@old: value before. */
-int sim_vm_atomic_add64(struct sim_vm *vm, u64 va, s64 add, u64 *old,
-			struct sim_fault_info *fault);
-int sim_vm_atomic_add32(struct sim_vm *vm, u64 va, s32 add, u32 *old,
-			struct sim_fault_info *fault);
 
 /**
  * struct sim_effect - a small write of sim_vm_commit()
  * @va: GPU address, aligned to @size
  * @size: 2, 4 or 8 bytes
- * @add: add @value atomically (8 bytes); else store it
+ * @add: add @value atomically (4 or 8 bytes); else store it
  * @value: what
  */
 struct sim_effect {

@@ -136,6 +136,8 @@ static void run_cases(struct kunit *test, const struct packet_case *cases,
 
 			/* At the ring's start, and across its end. */
 			b->regs.rptr = at;
+			/* There is no memory to write the pointer to. */
+			b->regs.rptr_reported = at + c->advance;
 			bench_fill(b, c->p, c->dwords);
 			res = type == KFD_GPU_QUEUE_SDMA ? sim_sdma_step(&b->x) :
 							   sim_pm4_step(&b->x);

@@ -221,7 +221,9 @@ static void svm_read_only(struct kunit *test)
 {
 	struct space *s = test->priv;
 	struct sim_fault_info f;
-	u64 old;
+	struct sim_effect add = {
+		.va = BASE, .size = 8, .add = true, .value = 1,
+	};
 	u32 value = 1;
 
 	KUNIT_ASSERT_EQ(test, 0, sim_svm_reserve(s->vm, BASE, 4));
@@ -230,7 +232,7 @@ static void svm_read_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0u, value);
 	expect_fault(test, BASE, true, false);
 	KUNIT_EXPECT_EQ(test, -EFAULT,
-			sim_vm_atomic_add64(s->vm, BASE, 1, &old, &f));
+			sim_vm_commit(s->vm, &add, 1, &f));
 	KUNIT_EXPECT_EQ(test, -EFAULT,
 			sim_vm_copy(s->vm, BASE, BASE + PAGE_SIZE, 8, &f));
 	KUNIT_EXPECT_TRUE(test, f.write);
@@ -239,8 +241,9 @@ static void svm_read_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, put32(s, BASE, 7, &f));
 	expect_fault(test, BASE + PAGE_SIZE, true, false);
 	/* Nobody can cure an address that is not aligned. */
+	add.va += 4;
 	KUNIT_EXPECT_EQ(test, -EFAULT,
-			sim_vm_atomic_add64(s->vm, BASE + 4, 1, &old, &f));
+			sim_vm_commit(s->vm, &add, 1, &f));
 	KUNIT_EXPECT_FALSE(test, f.curable);
 }
 
@@ -308,6 +311,7 @@ static void svm_commit(struct kunit *test)
 		{ .va = BASE + PAGE_SIZE, .size = 8, .add = true, .value = -1 },
 		{ .va = BASE + 2 * PAGE_SIZE, .size = 4, .value = 5 },
 		{ .va = BASE + 8, .size = 8, .add = true, .value = 2 },
+		{ .va = BASE + 8, .size = 4, .add = true, .value = -3 },
 	};
 	u64 *first = page_address(s->pages[0]);
 	u64 *second = page_address(s->pages[1]);
@@ -323,7 +327,7 @@ static void svm_commit(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, sim_svm_map(s->vm, BASE, 3, s->pages, true));
 	KUNIT_EXPECT_EQ(test, 0, sim_vm_commit(s->vm, e, ARRAY_SIZE(e), &f));
 	KUNIT_EXPECT_EQ(test, 0xabcd0000ULL, first[0]);
-	KUNIT_EXPECT_EQ(test, 0x112233445566778aULL, first[1]);
+	KUNIT_EXPECT_EQ(test, 0x1122334455667787ULL, first[1]);
 	KUNIT_EXPECT_EQ(test, ~0ULL, second[0]);
 	e[3].va++;
 	KUNIT_EXPECT_EQ(test, -EFAULT,
