@@ -164,6 +164,8 @@ def stock_steps(series, newest):
               timeout=180, budget=40, group="driver", sizes=last),
         in_vm(f"in-tree-{series}", series, ["selftests/in_tree_guest.sh"], [modules],
               timeout=240, budget=60, group="driver"),
+        in_vm(f"params-{series}", series, ["selftests/params_guest.sh"], [modules],
+              timeout=300, budget=90, group="driver", sizes=last),
         with_log(f"demo-{series}", ["demo/run", f"KERNEL={series}"],
                  [modules, "plugin", "demo-tools"], timeout=700, budget=60,
                  group="driver", sizes=first),

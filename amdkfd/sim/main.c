@@ -39,6 +39,24 @@ MODULE_PARM_DESC(vram_mb, "VRAM of each GPU in MiB (default 512)");
 
 static struct sim_gpu *sim_gpus[SIM_MAX_GPUS];
 
+/**
+ * sim_check_param() - whether a module parameter is one that can be had
+ * @name: of the parameter
+ * @value: what it is
+ * @max: and may be at most; at least 1
+ *
+ * Context: module init; says in the log what is wrong.
+ * Return: 0 or -EINVAL.
+ */
+int sim_check_param(const char *name, unsigned int value, unsigned int max)
+{
+	if (value && value <= max)
+		return 0;
+	pr_err("%s: %s is %u, must be 1 to %u\n", KBUILD_MODNAME, name, value,
+	       max);
+	return -EINVAL;
+}
+
 static void sim_gpu_describe(struct sim_gpu *gpu, struct kfd_device_info *info)
 {
 	*info = (struct kfd_device_info) {
@@ -175,18 +193,14 @@ struct workqueue_struct *sim_wq;
 static int __init sim_init(void)
 {
 	struct sim_gpu *gpu;
+	int ret;
 	u32 i;
 
-	if (!num_gpus || num_gpus > SIM_MAX_GPUS) {
-		pr_err("%s: num_gpus is %u, must be 1 to %u\n", KBUILD_MODNAME,
-		       num_gpus, SIM_MAX_GPUS);
-		return -EINVAL;
-	}
-	if (!vram_mb || vram_mb > SIM_MAX_VRAM_MB) {
-		pr_err("%s: vram_mb is %u, must be 1 to %u\n", KBUILD_MODNAME,
-		       vram_mb, SIM_MAX_VRAM_MB);
-		return -EINVAL;
-	}
+	ret = sim_check_param("num_gpus", num_gpus, SIM_MAX_GPUS) ?:
+	      sim_check_param("vram_mb", vram_mb, SIM_MAX_VRAM_MB) ?:
+	      sim_engines_check_params();
+	if (ret)
+		return ret;
 
 	sim_wq = alloc_workqueue("amdgpu_sim", WQ_UNBOUND, 0);
 	if (!sim_wq)

@@ -27,6 +27,9 @@
 /* How much later than asked for a sleep may end. */
 #define SIM_SLACK_NS		(10 * NSEC_PER_USEC)
 
+/* As many as no test has queues for. */
+#define SIM_MAX_SLOTS		64
+
 static unsigned int hqd_slots = 8;
 module_param(hqd_slots, uint, 0444);
 MODULE_PARM_DESC(hqd_slots, "hardware slots for compute queues (1..64)");
@@ -526,7 +529,7 @@ static struct sim_engine *sim_engine_create(struct sim_gpu *gpu, u32 index)
 	INIT_LIST_HEAD(&e->queues);
 	INIT_LIST_HEAD(&e->jobs);
 	init_waitqueue_head(&e->wait);
-	e->n_slots = clamp(index ? sdma_slots : hqd_slots, 1u, 64u);
+	e->n_slots = index ? sdma_slots : hqd_slots;
 	e->poll = SIM_POLL_MIN_NS;
 	e->exec.gpu = gpu;
 	thread = kthread_create(sim_engine_thread, e, "sim%u:%s", gpu->index,
@@ -537,6 +540,18 @@ static struct sim_engine *sim_engine_create(struct sim_gpu *gpu, u32 index)
 	}
 	e->thread = thread;
 	return e;
+}
+
+/**
+ * sim_engines_check_params() - whether the engines' module parameters can be had
+ *
+ * Context: module init; says in the log what is wrong.
+ * Return: 0 or -EINVAL.
+ */
+int sim_engines_check_params(void)
+{
+	return sim_check_param("hqd_slots", hqd_slots, SIM_MAX_SLOTS) ?:
+	       sim_check_param("sdma_slots", sdma_slots, SIM_MAX_SLOTS);
 }
 
 /**

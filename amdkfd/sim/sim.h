@@ -87,6 +87,8 @@ struct sim_fault_info {
  */
 extern struct workqueue_struct *sim_wq;
 
+int sim_check_param(const char *name, unsigned int value, unsigned int max);
+
 struct sim_vm;	/* vm.c; one per DRM file */
 struct sim_bo;	/* bo.c */
 
@@ -148,6 +150,7 @@ u32 sim_vm_pasid(struct sim_vm *vm);
  * Engines (sched.c). The kfd_device_ops for queues and doorbells are
  * implemented in queue.c, retry.c and doorbell.c; kfd_ops.c puts them into the table.
  */
+int sim_engines_check_params(void);
 int sim_engines_init(struct sim_gpu *gpu);
 void sim_engines_fini(struct sim_gpu *gpu);
 

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# In a guest: every parameter of the two modules with every value that it cannot have.
+# The module must refuse to load with EINVAL, say so in one line that has the name and
+# the range, and leave nothing; with the last possible values it loads. A parameter that
+# this does not know has failed. Prints KTAP.
+set -u
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+
+modules=${MODULES:-build/$(uname -r)}
+n=0
+failed=0
+
+# Parameters that are a number from 1 to this one.
+amdgpu_sim_numbers="num_gpus 8
+vram_mb 1048576
+hqd_slots 64
+sdma_slots 64"
+amdkfd_numbers=""
+# what only builds with DEBUG=1 or BREAK= have, and takes any value of its type
+others="kunit broken"
+
+# result NAME RC
+result()
+{
+	n=$((n + 1))
+	if [ "$2" -eq 0 ]; then
+		echo "ok $n $1"
+	else
+		echo "not ok $n $1"
+		failed=1
+	fi
+}
+
+# refused MODULE NAME VALUE LINE: it does not load, for $error, and the log has one line
+refused()
+{
+	local module=$1 name=$2 value=$3 line=$4 out
+
+	dmesg --clear
+	out=$(insmod "$modules/$module.ko" "$name=$value" 2>&1) && rmmod "$module"
+	dmesg > /tmp/said
+	sed "s/^/# $name=$value: /" /tmp/said
+	grep -q "$error" <<< "$out" && [ ! -e "/sys/module/$module" ] &&
+		[ "$(wc -l < /tmp/said)" -eq 1 ] && grep -q -- "$line" /tmp/said &&
+		[ "$(ls /dev/dri 2>/dev/null)" = "$nodes" ]
+}
+
+# number MODULE NAME MAX
+number()
+{
+	local module=$1 name=$2 max=$3 value bad="" error="Invalid parameters"
+
+	# what the module itself looks at
+	for value in 0 $((max + 1)) 4294967295; do
+		refused "$module" "$name" "$value" "$module: $name is $value, must be 1 to $max" ||
+			bad+=" $value"
+	done
+	# what the kernel does, of one with an error of its own
+	error+='\|Numerical result out of range'
+	for value in -1 4294967296 x 1x ""; do
+		refused "$module" "$name" "$value" "invalid for parameter \`$name'\|parameter .*$name" ||
+			bad+=" '$value'"
+	done
+	[ -z "$bad" ] || echo "# not refused as it should be: $bad"
+	[ -z "$bad" ]
+	result "$module.$name.impossible" $?
+	insmod "$modules/$module.ko" "$name=$max" &&
+		[ "$(cat "/sys/module/$module/parameters/$name")" = "$max" ] && rmmod "$module"
+	result "$module.$name.greatest" $?
+}
+
+# all MODULE: with the numbers that it has
+all()
+{
+	local module=$1 numbers=$2 name max
+
+	while read -r name max; do
+		[ -z "$name" ] || number "$module" "$name" "$max"
+	done <<< "$numbers"
+	modinfo -F parm "$modules/$module.ko" | cut -d: -f1 | sort > /tmp/has
+	{ cut -d' ' -f1 <<< "$numbers"; tr ' ' '\n' <<< "$others"; } | sort > /tmp/known
+	comm -23 /tmp/has /tmp/known | sed 's/^/# not tested: /' | tee /tmp/new
+	[ ! -s /tmp/new ]
+	result "$module.all_are_known" $?
+}
+
+for dep in $(modinfo -F depends "$modules"/am{dgpu_sim,dkfd}.ko | tr ',' ' '); do
+	[ "$dep" = amdkfd ] || modprobe "$dep" || exit 1
+done
+nodes=$(ls /dev/dri 2>/dev/null)
+echo "KTAP version 1"
+echo "1..10"
+all amdkfd "$amdkfd_numbers"
+insmod "$modules/amdkfd.ko" || exit 1
+all amdgpu_sim "$amdgpu_sim_numbers"
+rmmod amdkfd
+exit $failed
