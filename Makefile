@@ -148,6 +148,7 @@ check-debug:
 
 .PHONY: fuzz
 fuzz:
+	@ROUNDS="$(ROUNDS)" RUNS="$(RUNS)" SEED="$(SEED)" selftests/fuzz/rounds --check
 	@scripts/setup
 	@vm/debug-kernel
 	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers debug)"

@@ -191,12 +191,13 @@ modules_of_a_series()
 }
 
 # make says it before it sets up or builds anything
-make_demo_is_refused()
+make_refuses()
 {
 	local args
 
 	for args in "demo STEPS=abc" "demo KERNEL=nonsense" "demo-liveupdate PLAN=x" \
-		"bench ONLY=z" "bench KERNEL=5.10"; do
+		"bench ONLY=z" "bench KERNEL=5.10" "fuzz ROUNDS=abc" "fuzz ROUNDS=0" \
+		"fuzz RUNS=-1" "fuzz SEED=0x1"; do
 		local rc=0
 		# shellcheck disable=SC2086	# several arguments
 		timeout 20 make -s -C "$top" OUT="$tmp/empty" $args > "$tmp/out" 2> "$tmp/err" ||
@@ -208,9 +209,18 @@ make_demo_is_refused()
 	done
 }
 
+fuzz_image_is_refused()
+{
+	local bad
+
+	for bad in abc 0 -1 1.5; do
+		refused "$top/selftests/fuzz/run" /nonsense "$bad"
+	done
+}
+
 tests=(demo_is_refused bench_is_refused demo_is_run is_only_checked logs_are_not_shared
 	no_log_is_named_that_is_not_there modules_are_refused modules_of_a_series
-	make_demo_is_refused)
+	make_refuses fuzz_image_is_refused)
 : > "$tmp/err"
 echo "KTAP version 1"
 echo "1..${#tests[@]}"
