@@ -9,7 +9,6 @@
 #include <linux/fs.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include <drm/drm_file.h>
@@ -74,42 +73,6 @@ static void sim_drm_postclose(struct drm_device *dev, struct drm_file *file)
 	sim_bo_list_close(f);
 	sim_vm_close(f->vm);
 	kfree(f);
-}
-
-static void sim_drm_show_fdinfo(struct seq_file *m, struct file *file)
-{
-	struct drm_file *drm_file = file->private_data;
-	struct sim_vm *vm = sim_file_vm(drm_file);
-	struct sim_gpu *gpu = vm->gpu;
-	struct sim_mapping *mapping;
-	u64 mapped[SIM_BO_DOORBELL + 1] = {};
-	struct rb_node *node;
-
-	down_read(&vm->lock);
-	for (node = rb_first_cached(&vm->mappings); node;
-	     node = rb_next(node)) {
-		mapping = rb_entry(node, struct sim_mapping, rb);
-		mapped[mapping->bo->kind] += mapping->last - mapping->start + 1;
-	}
-	up_read(&vm->lock);
-
-	mutex_lock(&vm->owner_lock);
-	seq_puts(m, "drm-driver:\tamdgpu\n");
-	seq_printf(m, "amdgpu-sim-gpu:\t%u\n", gpu->index);
-	seq_printf(m, "pasid:\t%u\n", vm->pasid);
-	seq_printf(m, "amdgpu-sim-mapped-vram:\t%llu KiB\n",
-		   mapped[SIM_BO_VRAM] >> 10);
-	seq_printf(m, "amdgpu-sim-mapped-gtt:\t%llu KiB\n",
-		   mapped[SIM_BO_GTT] >> 10);
-	seq_printf(m, "amdgpu-sim-mapped-userptr:\t%llu KiB\n",
-		   mapped[SIM_BO_USERPTR] >> 10);
-	seq_printf(m, "amdgpu-sim-scratch-va:\t0x%llx\n", vm->scratch_va);
-	seq_printf(m, "amdgpu-sim-tba:\t0x%llx\n", vm->tba);
-	seq_printf(m, "amdgpu-sim-tma:\t0x%llx\n", vm->tma);
-	seq_printf(m, "amdgpu-sim-policy:\t%u %u 0x%llx 0x%llx\n",
-		   vm->policy_default, vm->policy_alternate,
-		   vm->alternate_base, vm->alternate_size);
-	mutex_unlock(&vm->owner_lock);
 }
 
 static const struct file_operations sim_drm_fops = {

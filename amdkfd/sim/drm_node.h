@@ -3,7 +3,7 @@
  * The DRM node of a simulated GPU: the part of amdgpu's interface that ROCm
  * and CRIU's plugin use. drm.c has the driver and its files, drm_gem.c
  * buffers, drm_list.c lists of them, drm_ctx.c contexts and waiting, drm_cs.c
- * submissions, drm_info.c queries.
+ * submissions, drm_info.c queries, drm_show.c fdinfo.
  */
 #ifndef AMDGPU_SIM_DRM_NODE_H
 #define AMDGPU_SIM_DRM_NODE_H
@@ -17,6 +17,7 @@
 
 #include "sim.h"
 
+struct seq_file;
 struct sim_bo;
 
 /* Objects of one kind in one file. */
@@ -80,6 +81,9 @@ struct sim_bo_list {
 extern const struct drm_driver sim_drm_driver;
 bool sim_is_drm_file(struct file *file);
 long sim_timeout_jiffies(u64 timeout_ns);
+
+/* drm_show.c */
+void sim_drm_show_fdinfo(struct seq_file *m, struct file *file);
 
 /* drm_list.c */
 struct sim_bo_list *sim_bo_list_create(struct drm_file *file,

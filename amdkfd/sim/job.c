@@ -20,6 +20,7 @@ static void sim_job_end(struct sim_job *job, int error)
 {
 	if (error)
 		dma_fence_set_error(job->fence, error);
+	sim_vm_job_end(job->vm);
 	dma_fence_signal(job->fence);
 	job->release(job);
 }
@@ -39,6 +40,7 @@ void sim_engine_submit(struct sim_gpu *gpu, u32 sdma_engine,
 	struct sim_engine *e = gpu->engines[1 + sdma_engine % SIM_SDMA_ENGINES];
 	bool dead;
 
+	sim_vm_job_begin(job->vm);
 	spin_lock(&e->lock);
 	dead = e->dead;
 	if (!dead)

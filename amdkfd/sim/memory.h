@@ -237,6 +237,7 @@ struct sim_vm_bo {
  * @drm_file: its file; stays what mmap is allowed through
  * @opener: thread group that opened it, referenced
  * @overdue: an unmap has waited in vain for a job (written without lock)
+ * @jobs: submissions under way
  * @owner_lock: protects all below
  * @owner: file reference while the driver owns the VM, else NULL
  * @pasid: of the owning process; 0 without one (read without lock)
@@ -259,6 +260,7 @@ struct sim_vm {
 	struct drm_file *drm_file;
 	struct pid *opener;
 	bool overdue;
+	atomic_t jobs;
 
 	struct mutex owner_lock;
 	struct file *owner;

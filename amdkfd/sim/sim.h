@@ -145,6 +145,9 @@ static inline struct sim_vm *to_sim_vm(struct kfd_gpu_vm *vm)
 struct sim_vm *sim_vm_get(struct sim_vm *vm);
 void sim_vm_put(struct sim_vm *vm);
 u32 sim_vm_pasid(struct sim_vm *vm);
+void sim_vm_job_begin(struct sim_vm *vm);
+void sim_vm_job_end(struct sim_vm *vm);
+int sim_vm_jobs(struct sim_vm *vm);
 
 /*
  * Engines (sched.c). The kfd_device_ops for queues and doorbells are

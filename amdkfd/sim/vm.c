@@ -94,6 +94,43 @@ u32 sim_vm_pasid(struct sim_vm *vm)
 }
 
 /**
+ * sim_vm_job_begin() - a submission is handed to an engine
+ * @vm: the VM it works in
+ *
+ * Context: any.
+ */
+void sim_vm_job_begin(struct sim_vm *vm)
+{
+	atomic_inc(&vm->jobs);
+}
+
+/**
+ * sim_vm_job_end() - a submission works no more
+ * @vm: the VM it worked in
+ *
+ * To be called before its fence signals: who has waited for that must not find
+ * the job still counted.
+ *
+ * Context: any.
+ */
+void sim_vm_job_end(struct sim_vm *vm)
+{
+	atomic_dec(&vm->jobs);
+}
+
+/**
+ * sim_vm_jobs() - submissions under way
+ * @vm: the VM
+ *
+ * Context: any.
+ * Return: their number.
+ */
+int sim_vm_jobs(struct sim_vm *vm)
+{
+	return atomic_read(&vm->jobs);
+}
+
+/**
  * sim_vm_find() - the mapping that holds an address
  * @vm: the VM, vm->lock held
  * @va: the address

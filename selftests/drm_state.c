@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a dumper has to know of a render node: what a program has made through
+ * it that is not KFD's (fdinfo counts it).
+ */
+#include <amdgpu.h>
+#include <amdgpu_drm.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <xf86drm.h>
+
+#include "lib/kfd_fdinfo.h"
+#include "lib/kfd_test.h"
+
+#define GEM_VA		0x100000000ULL
+#define JOB_MS		30000
+
+FIXTURE(drm_state)
+{
+	struct kfd k;
+	int drm;
+};
+
+FIXTURE_SETUP(drm_state)
+{
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_start(&self->k));
+	self->drm = self->k.gpu[0].drm_fd;
+}
+
+FIXTURE_TEARDOWN(drm_state)
+{
+	kfd_stop(&self->k);
+}
+
+static uint64_t count_of(int fd, const char *key)
+{
+	char text[4096], name[64];
+
+	snprintf(name, sizeof(name), "kfd-%s", key);
+	if (kfd_fdinfo_read(getpid(), fd, text, sizeof(text)))
+		return KFD_FDINFO_NONE;
+	return kfd_fdinfo_value(text, name);
+}
+
+/* All that is counted; the sum is enough where nothing else is expected. */
+static uint64_t count_all(int fd)
+{
+	return count_of(fd, "gem-handles") + count_of(fd, "contexts") +
+	       count_of(fd, "bo-lists") + count_of(fd, "syncobjs") + count_of(fd, "jobs");
+}
+
+static uint32_t gem_make(int fd, uint64_t size)
+{
+	union drm_amdgpu_gem_create make = {
+		.in = { .bo_size = size, .alignment = KFD_PAGE,
+			.domains = AMDGPU_GEM_DOMAIN_GTT },
+	};
+
+	return kfd_call(fd, DRM_IOCTL_AMDGPU_GEM_CREATE, &make) ? 0 : make.out.handle;
+}
+
+static int gem_close(int fd, uint32_t handle)
+{
+	struct drm_gem_close gone = { .handle = handle };
+
+	return kfd_call(fd, DRM_IOCTL_GEM_CLOSE, &gone);
+}
+
+static void *gem_map(int fd, uint32_t handle, uint64_t at, uint64_t size)
+{
+	union drm_amdgpu_gem_mmap where = { .in = { .handle = handle } };
+
+	if (kfd_call(fd, DRM_IOCTL_AMDGPU_GEM_MMAP, &where))
+		return MAP_FAILED;
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    (off_t)(where.out.addr_ptr + at));
+}
+
+static int gem_va(int fd, uint32_t handle, uint32_t operation)
+{
+	struct drm_amdgpu_gem_va va = {
+		.handle = handle, .operation = operation, .va_address = GEM_VA,
+		.flags = AMDGPU_VM_PAGE_READABLE | AMDGPU_VM_PAGE_WRITEABLE |
+			 AMDGPU_VM_PAGE_EXECUTABLE,
+		.map_size = KFD_PAGE,
+	};
+
+	return kfd_call(fd, DRM_IOCTL_AMDGPU_GEM_VA, &va);
+}
+
+/* 0: it failed */
+static uint32_t ctx_make(int fd)
+{
+	union drm_amdgpu_ctx ctx = { .in = { .op = AMDGPU_CTX_OP_ALLOC_CTX } };
+
+	return kfd_call(fd, DRM_IOCTL_AMDGPU_CTX, &ctx) ? 0 : ctx.out.alloc.ctx_id;
+}
+
+static int ctx_free(int fd, uint32_t id)
+{
+	union drm_amdgpu_ctx ctx = { .in = { .op = AMDGPU_CTX_OP_FREE_CTX, .ctx_id = id } };
+
+	return kfd_call(fd, DRM_IOCTL_AMDGPU_CTX, &ctx);
+}
+
+static int list_call(int fd, uint32_t operation, uint32_t bo, uint32_t *list)
+{
+	struct drm_amdgpu_bo_list_entry entry = { .bo_handle = bo };
+	union drm_amdgpu_bo_list args = {
+		.in = { .operation = operation, .list_handle = *list, .bo_number = 1,
+			.bo_info_size = sizeof(entry), .bo_info_ptr = (uintptr_t)&entry },
+	};
+	int ret = kfd_call(fd, DRM_IOCTL_AMDGPU_BO_LIST, &args);
+
+	*list = args.out.list_handle;
+	return ret;
+}
+
+static int submit(int fd, uint32_t ctx, uint64_t va, unsigned int dwords, uint64_t *seq)
+{
+	struct drm_amdgpu_cs_chunk_ib ib = {
+		.ip_type = AMDGPU_HW_IP_DMA, .va_start = va, .ib_bytes = dwords * 4,
+	};
+	struct drm_amdgpu_cs_chunk chunk = {
+		.chunk_id = AMDGPU_CHUNK_ID_IB, .length_dw = sizeof(ib) / 4,
+		.chunk_data = (uintptr_t)&ib,
+	};
+	uint64_t chunks[] = { (uintptr_t)&chunk };
+	union drm_amdgpu_cs cs = {
+		.in = { .ctx_id = ctx, .num_chunks = 1, .chunks = (uintptr_t)chunks },
+	};
+	int ret = kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs);
+
+	*seq = cs.out.handle;
+	return ret;
+}
+
+static int wait_job(int fd, uint32_t ctx, uint64_t seq)
+{
+	union drm_amdgpu_wait_cs wait = {
+		.in = { .handle = seq, .timeout = (kfd_now_ms() + JOB_MS) * 1000000,
+			.ip_type = AMDGPU_HW_IP_DMA, .ctx_id = ctx },
+	};
+	int ret = kfd_call(fd, DRM_IOCTL_AMDGPU_WAIT_CS, &wait);
+
+	return ret ? ret : wait.out.status ? -ETIME : 0;
+}
+
+TEST_F(drm_state, buffers_of_kfd_do_not_count)
+{
+	struct kfd_bo vram, gtt, user;
+	void *mem;
+
+	EXPECT_EQ(0, count_all(self->drm));
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, 2 * KFD_PAGE, &vram));
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, 2 * KFD_PAGE, &gtt));
+	mem = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, mem);
+	ASSERT_OK(kfd_bo_userptr(&self->k, 0, mem, KFD_PAGE, &user));
+	EXPECT_EQ(0, count_all(self->drm));
+	EXPECT_OK(kfd_bo_destroy(&self->k, &user));
+	EXPECT_OK(kfd_bo_destroy(&self->k, &gtt));
+	EXPECT_OK(kfd_bo_destroy(&self->k, &vram));
+}
+
+/* As libdrm opens a GPU: that alone makes nothing. */
+TEST_F(drm_state, a_device_of_libdrm_is_nothing)
+{
+	amdgpu_device_handle dev;
+	uint32_t major, minor;
+
+	ASSERT_OK(amdgpu_device_initialize(self->drm, &major, &minor, &dev));
+	EXPECT_EQ(0, count_all(amdgpu_device_get_fd(dev)));
+	EXPECT_EQ(0, count_all(self->drm));
+	amdgpu_device_deinitialize(dev);
+}
+
+TEST_F(drm_state, handles_are_counted)
+{
+	uint32_t first = gem_make(self->drm, KFD_PAGE), second = gem_make(self->drm, KFD_PAGE);
+
+	ASSERT_NE(0, first);
+	ASSERT_NE(0, second);
+	EXPECT_EQ(2, count_of(self->drm, "gem-handles"));
+	EXPECT_EQ(2, count_all(self->drm));
+	EXPECT_OK(gem_close(self->drm, first));
+	EXPECT_EQ(1, count_all(self->drm));
+	EXPECT_OK(gem_close(self->drm, second));
+	EXPECT_EQ(0, count_all(self->drm));
+}
+
+/* A handle of a buffer of KFD's is the program's all the same. */
+TEST_F(drm_state, an_imported_handle_is_counted)
+{
+	struct kfd_snapshot s;
+	struct kfd_bo bo;
+	uint32_t handle;
+
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, KFD_PAGE, &bo));
+	ASSERT_OK(kfd_snapshot_checkpoint(self->k.fd, &s));
+	ASSERT_OK(kfd_criu_unpause(self->k.fd));
+	/* The dumper's own DMA-BUFs are none. */
+	EXPECT_EQ(0, count_all(self->drm));
+	ASSERT_OK(drmPrimeFDToHandle(self->drm, (int)s.bos[0].dmabuf_fd, &handle));
+	EXPECT_EQ(1, count_of(self->drm, "gem-handles"));
+	EXPECT_OK(gem_close(self->drm, handle));
+	EXPECT_EQ(0, count_all(self->drm));
+	kfd_snapshot_free(&s);
+	EXPECT_OK(kfd_bo_destroy(&self->k, &bo));
+}
+
+TEST_F(drm_state, contexts_lists_and_syncobjs_are_counted)
+{
+	uint32_t ctx = ctx_make(self->drm), gem = gem_make(self->drm, KFD_PAGE);
+	struct drm_syncobj_create sync = { 0 };
+	struct drm_syncobj_destroy gone = { 0 };
+	uint32_t list = 0;
+
+	ASSERT_NE(0, ctx);
+	EXPECT_EQ(1, count_of(self->drm, "contexts"));
+	ASSERT_OK(list_call(self->drm, AMDGPU_BO_LIST_OP_CREATE, gem, &list));
+	EXPECT_EQ(1, count_of(self->drm, "bo-lists"));
+	ASSERT_OK(kfd_call(self->drm, DRM_IOCTL_SYNCOBJ_CREATE, &sync));
+	EXPECT_EQ(1, count_of(self->drm, "syncobjs"));
+	EXPECT_EQ(4, count_all(self->drm));
+	gone.handle = sync.handle;
+	EXPECT_OK(kfd_call(self->drm, DRM_IOCTL_SYNCOBJ_DESTROY, &gone));
+	EXPECT_OK(list_call(self->drm, AMDGPU_BO_LIST_OP_DESTROY, gem, &list));
+	EXPECT_OK(ctx_free(self->drm, ctx));
+	EXPECT_OK(gem_close(self->drm, gem));
+	EXPECT_EQ(0, count_all(self->drm));
+}
+
+/* What another open file of the same node has is that file's. */
+TEST_F(drm_state, each_file_has_its_own)
+{
+	struct kfd other = self->k;
+	uint32_t ctx;
+
+	ASSERT_OK(kfd_open_drm(&other));
+	ctx = ctx_make(other.gpu[0].drm_fd);
+	ASSERT_NE(0, ctx);
+	EXPECT_EQ(1, count_all(other.gpu[0].drm_fd));
+	EXPECT_EQ(0, count_all(self->drm));
+	close(other.gpu[0].drm_fd);
+}
+
+/*
+ * A job that waits, all that it was made with being gone: it is still under
+ * way, in memory of KFD's.
+ */
+TEST_F(drm_state, a_job_under_way_is_counted)
+{
+	uint32_t ctx = ctx_make(self->drm), gem = gem_make(self->drm, KFD_PAGE);
+	volatile uint32_t *gate;
+	struct kfd_bo word;
+	uint32_t *ib;
+	uint64_t seq;
+
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &word));
+	gate = word.cpu;
+	*gate = 0;
+	ib = gem_map(self->drm, gem, 0, KFD_PAGE);
+	ASSERT_NE(MAP_FAILED, ib);
+	memset(ib, 0, 64);
+	sdma_poll(ib, PM4_FUNC_EQUAL, word.va, 1, ~0u);
+	ASSERT_OK(gem_va(self->drm, gem, AMDGPU_VA_OP_MAP));
+	ASSERT_OK(submit(self->drm, ctx, GEM_VA, 8, &seq));
+	EXPECT_EQ(1, count_of(self->drm, "jobs"));
+	*gate = 1;
+	ASSERT_OK(wait_job(self->drm, ctx, seq));
+	/* Whoever has waited must not find it still there. */
+	EXPECT_EQ(0, count_of(self->drm, "jobs"));
+	munmap(ib, KFD_PAGE);
+	EXPECT_OK(gem_va(self->drm, gem, AMDGPU_VA_OP_UNMAP));
+	EXPECT_OK(gem_close(self->drm, gem));
+	EXPECT_OK(ctx_free(self->drm, ctx));
+	EXPECT_EQ(0, count_all(self->drm));
+	EXPECT_OK(kfd_bo_destroy(&self->k, &word));
+}
+
+KFD_TEST_MAIN
