@@ -397,6 +397,7 @@ static int kfd_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u32 gpu_id = (offset & KFD_MMAP_GPU_ID_MASK) >> KFD_MMAP_GPU_ID_SHIFT;
+	u64 at = offset & ~(KFD_MMAP_TYPE_MASK | KFD_MMAP_GPU_ID_MASK);
 	u64 type = offset & KFD_MMAP_TYPE_MASK;
 	struct kfd_process *p = filp->private_data;
 	struct kfd_process_device *pdd;
@@ -406,20 +407,19 @@ static int kfd_mmap(struct file *filp, struct vm_area_struct *vma)
 	/* Private pages of a device cannot be told from its own. */
 	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 		return -EINVAL;
-	if (offset & ~(KFD_MMAP_TYPE_MASK | KFD_MMAP_GPU_ID_MASK))
-		return -EINVAL;
 
 	kfd_compat_vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY |
 				VM_DONTEXPAND | VM_DONTDUMP);
 	switch (type) {
 	case KFD_MMAP_TYPE_EVENTS:
-		return kfd_event_mmap(p, vma);
+		return kfd_event_mmap(p, vma, at);
 	case KFD_MMAP_TYPE_DOORBELL:
 	case KFD_MMAP_TYPE_MMIO:
 		pdd = kfd_process_device_by_id(p, gpu_id);
 		if (!pdd)
 			return -ENODEV;
-		return kfd_doorbell_mmap(pdd, vma, type == KFD_MMAP_TYPE_MMIO);
+		return kfd_doorbell_mmap(pdd, vma, at,
+					 type == KFD_MMAP_TYPE_MMIO);
 	default:
 		/* Reserved memory: of GPUs with an address space of the CPU's. */
 		return -ENODEV;

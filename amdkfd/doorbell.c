@@ -167,20 +167,22 @@ void kfd_mapping_revoke(struct kfd_process *p)
  * @pdd: the process on that GPU
  * @vma: the mapping, of current's own address space, with the flags that the
  *	caller gives every mapping of /dev/kfd
+ * @at: byte of the slice or page that it begins with, from its offset
  * @mmio: the MMIO page
  *
  * @pdd outlives the mapping: the mapping holds its file, the file the process.
+ * Parts are for a restored process, whose mapping had been split.
  *
  * Context: mmap_lock held for writing.
- * Return: 0, or -EINVAL when the mapping is not the whole slice or page.
+ * Return: 0, or -EINVAL when the mapping does not end in the slice or page.
  */
 int kfd_doorbell_mmap(struct kfd_process_device *pdd,
-		      struct vm_area_struct *vma, bool mmio)
+		      struct vm_area_struct *vma, u64 at, bool mmio)
 {
 	unsigned long size = mmio ? PAGE_SIZE : KFD_DOORBELL_SLICE_SIZE;
 	unsigned long pfn = mmio ? pdd->doorbell.mmio_pfn : pdd->doorbell.pfn;
 
-	if (vma->vm_end - vma->vm_start != size)
+	if (at > size || vma->vm_end - vma->vm_start > size - at)
 		return -EINVAL;
 
 	/* Memory keeps the cache mode of its other mappings; registers can't. */

@@ -71,6 +71,8 @@ void kfd_show_fdinfo(struct seq_file *m, struct file *filp)
 	if (ret == -EINTR)
 		return;
 	seq_printf(m, "kfd-pid:\t%d\n", pid_vnr(p->tgid));
+	/* kfd_mmap() maps what is left of a mapping that was split */
+	seq_puts(m, "kfd-mmap-parts:\t1\n");
 	seq_printf(m, "kfd-dead:\t%d\n", ret ? 1 : 0);
 	if (!ret) {
 		ret = kfd_show_state(m, p);

@@ -382,7 +382,7 @@ void kfd_mapping_exit(void);
 void kfd_mapping_setup(struct address_space *mapping);
 void kfd_mapping_revoke(struct kfd_process *p);
 int kfd_doorbell_mmap(struct kfd_process_device *pdd,
-		      struct vm_area_struct *vma, bool mmio);
+		      struct vm_area_struct *vma, u64 at, bool mmio);
 
 /* refusal.c: why a checkpoint is refused; p->lock held */
 int kfd_refuse(struct kfd_process *p, int err, const char *fmt, ...)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What a dumper has to know of a render node: what a program has made through
- * it that is not KFD's (fdinfo counts it).
+ * it that is not KFD's (fdinfo counts it), and that what is left of a mapping
+ * which was split can be mapped again piece by piece.
  */
 #include <amdgpu.h>
 #include <amdgpu_drm.h>
@@ -278,6 +279,168 @@ TEST_F(drm_state, a_job_under_way_is_counted)
 	EXPECT_OK(ctx_free(self->drm, ctx));
 	EXPECT_EQ(0, count_all(self->drm));
 	EXPECT_OK(kfd_bo_destroy(&self->k, &word));
+}
+
+static void *part(int fd, uint64_t offset, uint64_t size, int prot, int flags)
+{
+	return mmap(NULL, size, prot, flags, fd, (off_t)offset);
+}
+
+static bool refused(int err, int fd, uint64_t offset, uint64_t size, int flags)
+{
+	void *p = part(fd, offset, size, PROT_READ | PROT_WRITE, flags);
+
+	if (p != MAP_FAILED) {
+		munmap(p, size);
+		return false;
+	}
+	return errno == err;
+}
+
+TEST_F(drm_state, both_drivers_say_that_they_map_parts)
+{
+	EXPECT_EQ(1, count_of(self->drm, "mmap-parts"));
+	EXPECT_EQ(1, count_of(self->k.fd, "mmap-parts"));
+}
+
+/* Every page alone, and pieces of all lengths from all places. */
+TEST_F(drm_state, parts_of_a_buffer)
+{
+	static const uint32_t kinds[] = { MEM_VRAM, MEM_GTT };
+	struct kfd_bo before, bo, behind;
+	unsigned int kind, first, n;
+	char *whole, *p;
+
+	for (kind = 0; kind < 2; kind++) {
+		ASSERT_OK(kfd_bo_create(&self->k, 0, kinds[kind], 2 * KFD_PAGE, &before));
+		ASSERT_OK(kfd_bo_create(&self->k, 0, kinds[kind], 6 * KFD_PAGE, &bo));
+		ASSERT_OK(kfd_bo_create(&self->k, 0, kinds[kind], 2 * KFD_PAGE, &behind));
+		whole = bo.cpu;
+		kfd_fill_pattern(whole, bo.size, kind);
+		for (first = 0; first < 6; first++) {
+			for (n = 1; n <= 6 - first; n++) {
+				p = part(self->drm, bo.offset + first * KFD_PAGE, n * KFD_PAGE,
+					 PROT_READ | PROT_WRITE, MAP_SHARED);
+				ASSERT_NE(MAP_FAILED, p);
+				EXPECT_EQ(0, memcmp(p, whole + first * KFD_PAGE, n * KFD_PAGE));
+				p[n * KFD_PAGE - 1] ^= 1;
+				EXPECT_EQ(p[n * KFD_PAGE - 1],
+					  whole[(first + n) * KFD_PAGE - 1]);
+				munmap(p, n * KFD_PAGE);
+			}
+			/* One page more than there is. */
+			EXPECT_TRUE(refused(EINVAL, self->drm, bo.offset + first * KFD_PAGE,
+					    (7 - first) * KFD_PAGE, MAP_SHARED));
+		}
+		EXPECT_TRUE(refused(EINVAL, self->drm, bo.offset + 5 * KFD_PAGE, 1ULL << 40,
+				    MAP_SHARED));
+		EXPECT_OK(kfd_bo_destroy(&self->k, &behind));
+		EXPECT_OK(kfd_bo_destroy(&self->k, &bo));
+		EXPECT_OK(kfd_bo_destroy(&self->k, &before));
+	}
+}
+
+/* Faults, 2 MiB at a time, and where a piece that was cut and moved looks. */
+TEST_F(drm_state, pieces_are_where_they_were)
+{
+	const uint64_t size = 5ULL << 20, cut = (2ULL << 20) + KFD_PAGE;
+	struct kfd_bo bo;
+	char *p, *moved;
+
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, size, &bo));
+	kfd_fill_pattern(bo.cpu, size, 5);
+	p = part(self->drm, bo.offset + cut, size - cut, PROT_READ, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_OK(munmap(p + KFD_PAGE, KFD_PAGE));
+	EXPECT_EQ(0, memcmp(p, (char *)bo.cpu + cut, KFD_PAGE));
+	moved = mremap(p + 2 * KFD_PAGE, size - cut - 2 * KFD_PAGE, size - cut - 2 * KFD_PAGE,
+		       MREMAP_MAYMOVE | MREMAP_FIXED, p + (16ULL << 20));
+	ASSERT_EQ(p + (16ULL << 20), moved);
+	EXPECT_EQ(0, memcmp(moved, (char *)bo.cpu + cut + 2 * KFD_PAGE,
+			    size - cut - 2 * KFD_PAGE));
+	munmap(p, KFD_PAGE);
+	munmap(moved, size - cut - 2 * KFD_PAGE);
+	EXPECT_OK(kfd_bo_destroy(&self->k, &bo));
+}
+
+TEST_F(drm_state, parts_are_as_guarded_as_the_whole)
+{
+	struct kfd second = self->k;
+	struct kfd_bo bo;
+	uint32_t handle;
+	uint64_t at;
+	void *p;
+
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, 4 * KFD_PAGE, &bo));
+	ASSERT_OK(kfd_open_drm(&second));
+	at = bo.offset + KFD_PAGE;
+	EXPECT_TRUE(refused(EACCES, second.gpu[0].drm_fd, at, KFD_PAGE, MAP_SHARED));
+	EXPECT_TRUE(refused(EINVAL, self->drm, at, KFD_PAGE, MAP_PRIVATE));
+	/* libhsakmt's reservations, of which a part may be left, too */
+	p = part(self->drm, at, 2 * KFD_PAGE, PROT_NONE, MAP_PRIVATE);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(-1, mprotect(p, KFD_PAGE, PROT_READ | PROT_WRITE));
+	munmap(p, 2 * KFD_PAGE);
+	EXPECT_OK(kfd_bo_destroy(&self->k, &bo));
+	EXPECT_TRUE(refused(EINVAL, self->drm, at, KFD_PAGE, MAP_SHARED));
+
+	/* With a handle, for as long as there is one. */
+	handle = gem_make(self->drm, 4 * KFD_PAGE);
+	ASSERT_NE(0, handle);
+	p = gem_map(self->drm, handle, 2 * KFD_PAGE, 2 * KFD_PAGE);
+	ASSERT_NE(MAP_FAILED, p);
+	EXPECT_EQ(MAP_FAILED, gem_map(self->drm, handle, 2 * KFD_PAGE, 3 * KFD_PAGE));
+	munmap(p, 2 * KFD_PAGE);
+	EXPECT_OK(gem_close(self->drm, handle));
+	close(second.gpu[0].drm_fd);
+}
+
+/* The doorbells' second page, and the first, each mapped alone. */
+TEST_F(drm_state, parts_of_the_doorbells)
+{
+	uint64_t slice = 3ULL << 62 | (uint64_t)self->k.gpu[0].gpu_id << 46, at;
+	struct kfd_queue q;
+	uint32_t packet[8];
+	struct kfd_bo word;
+	char *page;
+
+	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, 4096, &q));
+	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &word));
+	munmap(q.doorbell_page, 2 * KFD_PAGE);
+	q.doorbell_page = NULL;
+	at = q.doorbell_offset & (2 * KFD_PAGE - 1);
+	page = part(self->k.fd, slice + (at & ~(KFD_PAGE - 1)), KFD_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, page);
+	q.doorbell = (volatile uint64_t *)(page + (at & (KFD_PAGE - 1)));
+	ASSERT_OK(kfd_queue_run(&q, packet, sdma_fence(packet, word.va, 0x77)));
+	EXPECT_EQ(0x77, *(volatile uint32_t *)word.cpu);
+	munmap(page, KFD_PAGE);
+
+	EXPECT_TRUE(refused(EINVAL, self->k.fd, slice + KFD_PAGE, 2 * KFD_PAGE, MAP_SHARED));
+	EXPECT_TRUE(refused(EINVAL, self->k.fd, slice + 2 * KFD_PAGE, KFD_PAGE, MAP_SHARED));
+	EXPECT_TRUE(refused(EINVAL, self->k.fd, slice, 3 * KFD_PAGE, MAP_SHARED));
+	EXPECT_OK(kfd_queue_destroy(&self->k, &q));
+	EXPECT_OK(kfd_bo_destroy(&self->k, &word));
+}
+
+TEST_F(drm_state, parts_of_the_event_page)
+{
+	struct kfd_ioctl_create_event_args ev;
+	uint64_t *whole, *page, at = 2ULL << 62;
+
+	ASSERT_OK(kfd_event_create(&self->k, KFD_IOC_EVENT_SIGNAL, false, &ev));
+	whole = part(self->k.fd, at, KFD_EVENT_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, whole);
+	page = part(self->k.fd, at + 3 * KFD_PAGE, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, page);
+	page[5] = 0x1234;
+	EXPECT_EQ(0x1234, whole[3 * 512 + 5]);
+	EXPECT_TRUE(refused(EINVAL, self->k.fd, at + KFD_PAGE, KFD_EVENT_PAGE_SIZE, MAP_SHARED));
+	EXPECT_TRUE(refused(EINVAL, self->k.fd, at + KFD_EVENT_PAGE_SIZE, KFD_PAGE, MAP_SHARED));
+	munmap(page, KFD_PAGE);
+	munmap(whole, KFD_EVENT_PAGE_SIZE);
+	EXPECT_OK(kfd_event_destroy(&self->k, ev.event_id));
 }
 
 KFD_TEST_MAIN

@@ -417,7 +417,8 @@ int kfd_ioctl_reset_event(struct file *filp, struct kfd_process *p, void *data)
 /**
  * kfd_event_mmap - map the driver's event page (mmap type 2)
  * @p: the process
- * @vma: at most 32 KiB; its flags and offset have been checked by the caller
+ * @vma: the mapping; its flags and offset have been checked by the caller
+ * @at: byte of the page that it begins with, from its offset
  *
  * How much is mapped is how many slots may be used, as in mainline.
  *
@@ -425,26 +426,26 @@ int kfd_ioctl_reset_event(struct file *filp, struct kfd_process *p, void *data)
  * Return: 0; -EINVAL: no such page, or longer than it; -EAGAIN from the
  * mapping.
  */
-int kfd_event_mmap(struct kfd_process *p, struct vm_area_struct *vma)
+int kfd_event_mmap(struct kfd_process *p, struct vm_area_struct *vma, u64 at)
 {
 	unsigned long size = vma->vm_end - vma->vm_start;
 	struct kfd_events *events = kfd_events(p);
 	unsigned long pfn = 0;
 
-	if (size > KFD_EVENT_PAGE_SIZE)
+	if (at > KFD_EVENT_PAGE_SIZE || size > KFD_EVENT_PAGE_SIZE - at)
 		return -EINVAL;
 	spin_lock(&p->event_lock);
 	if (events->slots && events->kernel_page) {
 		pfn = virt_to_phys(events->slots) >> PAGE_SHIFT;
 		events->own_mapped = true;
 		events->num_slots = max_t(u32, events->num_slots,
-					  size / sizeof(u64));
+					  (at + size) / sizeof(u64));
 	}
 	spin_unlock(&p->event_lock);
 	if (!pfn)
 		return -EINVAL;
-	return remap_pfn_range(vma, vma->vm_start, pfn, size,
-			       vma->vm_page_prot);
+	return remap_pfn_range(vma, vma->vm_start, pfn + (at >> PAGE_SHIFT),
+			       size, vma->vm_page_prot);
 }
 
 static int kfd_event_process_init(struct kfd_process *p)

@@ -102,7 +102,7 @@ int kfd_ioctl_set_event(struct file *filp, struct kfd_process *p, void *data);
 int kfd_ioctl_reset_event(struct file *filp, struct kfd_process *p, void *data);
 int kfd_ioctl_wait_events(struct file *filp, struct kfd_process *p, void *data);
 
-int kfd_event_mmap(struct kfd_process *p, struct vm_area_struct *vma);
+int kfd_event_mmap(struct kfd_process *p, struct vm_area_struct *vma, u64 at);
 
 /* Shared by event.c, event_wait.c and event_criu.c. */
 struct kfd_event *kfd_event_add(struct kfd_process *p, u32 type,

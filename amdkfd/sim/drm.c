@@ -15,6 +15,7 @@
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
 #include <drm/drm_prime.h>
+#include <drm/drm_vma_manager.h>
 
 #include "compat/compat.h"
 
@@ -75,6 +76,43 @@ static void sim_drm_postclose(struct drm_device *dev, struct drm_file *file)
 	kfree(f);
 }
 
+/*
+ * As drm_gem_mmap(), and also a part of a buffer that begins behind its start:
+ * what is left when a program has unmapped or protected a part of its mapping
+ * has to be mapped again, piece by piece, when the program is restored.
+ */
+static int sim_drm_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct drm_file *drm_file = file->private_data;
+	struct drm_device *dev = drm_file->minor->dev;
+	struct drm_gem_object *obj = NULL;
+	struct drm_vma_offset_node *node;
+	unsigned long skipped = 0;
+	int ret = -EACCES;
+
+	if (drm_dev_is_unplugged(dev))
+		return -ENODEV;
+	drm_vma_offset_lock_lookup(dev->vma_offset_manager);
+	/* finds nothing when the mapping would not end inside the buffer */
+	node = drm_vma_offset_lookup_locked(dev->vma_offset_manager,
+					    vma->vm_pgoff, vma_pages(vma));
+	if (node) {
+		obj = container_of(node, struct drm_gem_object, vma_node);
+		skipped = vma->vm_pgoff - drm_vma_node_start(node);
+		/* it may be about to be freed */
+		if (!kref_get_unless_zero(&obj->refcount))
+			obj = NULL;
+	}
+	drm_vma_offset_unlock_lookup(dev->vma_offset_manager);
+	if (!obj)
+		return -EINVAL;
+	if (drm_vma_node_is_allowed(&obj->vma_node, drm_file))
+		ret = drm_gem_mmap_obj(obj, obj->size - (skipped << PAGE_SHIFT),
+				       vma);
+	drm_gem_object_put(obj);
+	return ret;
+}
+
 static const struct file_operations sim_drm_fops = {
 	.owner = THIS_MODULE,
 	.open = drm_open,
@@ -84,7 +122,7 @@ static const struct file_operations sim_drm_fops = {
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
-	.mmap = drm_gem_mmap,
+	.mmap = sim_drm_mmap,
 	.show_fdinfo = sim_drm_show_fdinfo,
 	KFD_COMPAT_FOPS_UNSIGNED_OFFSET
 };

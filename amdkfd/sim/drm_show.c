@@ -95,6 +95,8 @@ static void sim_show_made(struct seq_file *m, struct drm_file *file)
 		   sim_count_idr(&file->syncobj_idr,
 				 &file->syncobj_table_lock));
 	seq_printf(m, "kfd-jobs:\t%d\n", sim_vm_jobs(f->vm));
+	/* sim_drm_mmap() */
+	seq_puts(m, "kfd-mmap-parts:\t1\n");
 }
 
 /**
