@@ -93,6 +93,8 @@ def flaky_problems(check, directory):
          says="FAIL c: p.f.t: passed alone, but 3 tests did")
     want("a test that fails again", 1, 1, fake.step("a", bad, bad, rc_again=1),
          says="FAIL a: p.f.t: failed again, alone")
+    by_index = tap("fail", "# p.c:7:t:Expected 0 (0) == kfd_wait(&q[1]) (-62)\n")
+    want("a call with an element of an array", 0, 1, fake.step("a", by_index, good))
     want("a step that cannot run one test", 1, 0, fake.step("a", bad))
     want("a splat in the first run", 2, 0, fake.step("a", bad, good, klog=SPLAT))
     want("a splat in the second run", 1, 1, fake.step("a", bad, good, klog_again=SPLAT),

@@ -17,7 +17,7 @@ HARD = re.compile(r"Test terminated (unexpectedly|by timeout)|Test ended in some
 EXPECTED = re.compile(r":\s?Expected ")
 # what an assertion about memory's contents has in it
 CONTENTS = re.compile(r"memcmp|str\w*cmp|pattern|differ|EILSEQ|\(-84\)|contents|checksum|wrong|"
-                      r"corrupt|word|\bcpu\b|\bmem\b|\bdata\b|\bsum\b|\w\[|[ (]\*\w",
+                      r"corrupt|word|\bcpu\b|\bmem\b|\bdata\b|\bsum\b|\] \(|[ (]\*\w",
                       re.IGNORECASE)
 
 
