@@ -134,14 +134,14 @@ def build_steps(size):
         out.append(Step(f"modules-{series}", ["scripts/lint", "modules", kver], timeout=900,
                         env={"JOBS": "1"}, budget=150, group="builds"))
     tests = ["make", "-s", "-C", "selftests"]
-    runs = 1000000 if size == CHECK else 10000000
+    runs = 2000000 if size == CHECK else 10000000
     out += [
         Step("plugin", ["make", "-s", "plugin"], group="builds", budget=30),
         Step("selftests", [*tests, "tests"], group="builds", budget=120),
         Step("abi", [*tests, "abi"], ["selftests"], tap=True, budget=10),
         Step("image", [*tests, "image"], tap=True, budget=30),
         Step("fuzz-image", [*tests, "fuzz-image", f"RUNS={runs}"], tap=True, timeout=1800,
-             budget=120 if size == CHECK else 300),
+             budget=90 if size == CHECK else 300),
         Step("plugin-tests", ["make", "-s", "-C", "criu-plugin", "test"], ["plugin"], tap=True),
         Step("demo-tools", ["make", "-s", "demo-tools"], group="builds", budget=30),
         Step("bench-tools", ["make", "-s", "bench-tools"], group="builds", budget=30),
