@@ -149,6 +149,11 @@ def judge_problems(check):
     said = [check.excerpt(step, r) for r in step.results if r.status == "fail"]
     if len(said) != 2 or said[0][1:] != ["# why", "not ok 2 b"] or said[1][-1] != "Call Trace:":
         problems.append(f"of failures is shown: {said}")
+    with open(step.log, "w") as f:
+        f.write(tap("fail", WAITED, more="  # of another\n" * 30))
+    said = check.excerpt(step, ktap.Result("p.f.t", "fail"))
+    if WAITED.strip() not in [line.strip() for line in said] or len(said) != 5:
+        problems.append(f"of a program's test is shown: {said}")
     return problems
 
 
