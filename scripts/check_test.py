@@ -176,7 +176,8 @@ def step_problems(check):
     for group, minutes in the_steps.GROUPS.items():
         total = sum(check.cost(s, s.budget) for s in check.choose(every, [])
                     if s.group == group)
-        if total > 60 * minutes * 1.2 and group != "debug kernel":
+        # not all of them take all of theirs
+        if total > 60 * minutes * 1.25:
             problems.append(f"the steps of {group} may take {total / 60:.1f} of {minutes} min")
     again = next(s for s in every if s.name == "selftests-6.12").rerun(["queue.a.b", "vm.c.d"])
     if again.command[-3:] != ["selftests/run_guest", "queue", "vm"] or not again.alone:

@@ -19,7 +19,7 @@ CHECK, ALL = "check", "check-all"
 BOTH = (CHECK, ALL)
 # minutes of "make check": with nothing built, and with the debug kernel there
 COLD, WARM = 50, 35
-GROUPS = {"debug kernel": 12, "builds": 7, "driver": 22, "rest": 9}
+GROUPS = {"debug kernel": 12, "builds": 5, "driver": 22, "rest": 8}
 # what vm/run takes in addition to a command's time when its first boot is silent
 BOOT = 200
 
@@ -105,13 +105,13 @@ def selftests(series, name, *args, **how):
 def steps(size):
     """Every step of both sizes, in the order in which they are started when nothing holds
     them up; size: whose parameters those have that are in both."""
-    out = [Step("runner", ["scripts/check", "--self-test"], budget=30)]
+    out = [Step("runner", ["scripts/check", "--self-test"], budget=15)]
     out += build_steps(size)
     # the longest of all: they must not be what is waited for in the end
     out += debug_steps(size)
     for series in kernels.SERIES:
         newest = series == kernels.SERIES[-1]
-        out.append(selftests(series, f"selftests-{series}", timeout=1500, budget=480,
+        out.append(selftests(series, f"selftests-{series}", timeout=1500, budget=420,
                              sizes=BOTH if newest else [ALL]))
         if not newest:
             # the rest of them runs in the debug kernel, which is of this series
@@ -120,8 +120,8 @@ def steps(size):
     for series in kernels.SERIES:
         out += stock_steps(series, series == kernels.SERIES[-1])
     out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
-    out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=60, group="builds"))
-    out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=60, group="builds"))
+    out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=40, group="builds"))
+    out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=20, group="builds"))
     return out + bench_steps() + long_steps()
 
 
@@ -132,17 +132,18 @@ def build_steps(size):
     for series in kernels.SERIES:
         kver = kernels.newest("headers", series) or f"no-{series}-headers"
         out.append(Step(f"modules-{series}", ["scripts/lint", "modules", kver], timeout=900,
-                        env={"JOBS": "1"}, budget=150, group="builds"))
+                        env={"JOBS": "1"}, budget=100, group="builds"))
     tests = ["make", "-s", "-C", "selftests"]
     runs = 2000000 if size == CHECK else 10000000
     out += [
         Step("plugin", ["make", "-s", "plugin"], group="builds", budget=30),
-        Step("selftests", [*tests, "tests"], group="builds", budget=120),
+        Step("selftests", [*tests, "tests"], group="builds", budget=90),
         Step("abi", [*tests, "abi"], ["selftests"], tap=True, budget=10),
         Step("image", [*tests, "image"], tap=True, budget=30),
         Step("fuzz-image", [*tests, "fuzz-image", f"RUNS={runs}"], tap=True, timeout=1800,
              budget=90 if size == CHECK else 300),
-        Step("plugin-tests", ["make", "-s", "-C", "criu-plugin", "test"], ["plugin"], tap=True),
+        Step("plugin-tests", ["make", "-s", "-C", "criu-plugin", "test"], ["plugin"], tap=True,
+             budget=20),
         Step("demo-tools", ["make", "-s", "demo-tools"], group="builds", budget=30),
         Step("bench-tools", ["make", "-s", "bench-tools"], group="builds", budget=30),
         Step("arguments", ["selftests/arguments.sh"], tap=True),
@@ -163,7 +164,7 @@ def stock_steps(series, newest):
         in_vm(f"rocminfo-{series}", series, ["selftests/rocminfo_guest.sh"], [modules],
               timeout=180, budget=40, group="driver", sizes=last),
         in_vm(f"in-tree-{series}", series, ["selftests/in_tree_guest.sh"], [modules],
-              timeout=240, budget=60, group="driver"),
+              timeout=240, budget=45, group="driver"),
         in_vm(f"params-{series}", series, ["selftests/params_guest.sh"], [modules],
               timeout=300, budget=90, group="driver", sizes=last),
         with_log(f"demo-{series}", ["demo/run", f"KERNEL={series}"],
@@ -173,11 +174,11 @@ def stock_steps(series, newest):
                  [modules, "demo-tools"], timeout=400, budget=60, group="driver",
                  sizes=last),
         in_vm(f"plugin-{series}", series, ["criu-plugin/tests/criu_guest.sh"],
-              [modules, "plugin"], timeout=600, budget=180, group="driver", sizes=last),
+              [modules, "plugin"], timeout=600, budget=150, group="driver", sizes=last),
         Step(f"dkms-build-{series}", ["selftests/dkms_build.sh", kver], [modules], tap=True,
              budget=120, sizes=first),
         in_vm(f"dkms-{series}", series, ["selftests/dkms_guest.sh"], [f"dkms-build-{series}"],
-              timeout=400, budget=60, sizes=first),
+              timeout=400, budget=45, sizes=first),
     ]
 
 
@@ -192,13 +193,13 @@ def debug_steps(size):
                            group="driver", **how)
     # one guest of it would be what is waited for in the end
     counted = [run_guest(make, f"selftests-{n}-debug", "--part", f"{n}/{halves}", timeout=3000,
-                         budget=900 if size == CHECK else 1100)
+                         budget=780 if size == CHECK else 1000)
                for n in range(1, halves + 1)]
     # looking for leaks would take minutes, for what KUnit frees by itself
     counted.append(in_debug_vm("kunit-debug", ["selftests/kunit_guest.sh"], [], timeout=500,
-                               leaks=False, budget=90, group="driver"))
+                               leaks=False, budget=70, group="driver"))
     return [
-        Step("modules-debug", ["sh", "-c", lint], ["debug-kernel"], timeout=900, budget=180,
+        Step("modules-debug", ["sh", "-c", lint], ["debug-kernel"], timeout=900, budget=120,
              group="builds"),
         *counted,
         with_log("demo-debug", ["demo/run", "KERNEL=debug"],
