@@ -363,12 +363,25 @@ refuses_arguments()
 	nothing_is_left
 }
 
+# what cannot be written or read is one line, and nothing is left
+refuses_what_it_cannot_have()
+{
+	fails package --sourcetree /dev/null/src source 2> "$tmp/err"
+	grep "^dkms: /dev/null/src: Not a directory$" "$tmp/err"
+	rm -r "$tmp/pkg/LICENSES" "$tmp/pkg/include"
+	fails package install "$kver" 2>> "$tmp/err"
+	tail -n 1 "$tmp/err" | grep "^dkms: the sources were not copied: .*No such file"
+	[ "$(wc -l < "$tmp/err")" -eq 2 ]
+	nothing_is_left
+}
+
 make_dkms
 tests=(from_nothing again newer_than_installed newer_than_built installs_what_is_built
 	newer_with_its_version older_with_its_version replaces_what_dkms_forgot
 	same_as_added newer_than_added after_a_failed_build
 	failed_for_one_kernel before_any_build removes_a_failed_build after_a_failed_add sources_without_more removes removes_nothing
-	without_its_sources half_built below_destdir refuses_arguments)
+	without_its_sources half_built below_destdir refuses_arguments
+	refuses_what_it_cannot_have)
 echo "KTAP version 1"
 echo "1..${#tests[@]}"
 for test in "${tests[@]}"; do
