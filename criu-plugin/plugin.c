@@ -7,7 +7,7 @@
  * uses no GPU is left alone; nothing is opened or read before a device file
  * of ours turns up.
  */
-#include <criu/criu-plugin.h>
+#include "criu_api.h"
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #define _GNU_SOURCE
 #include "sys.h"
 
-#include <criu/criu-plugin.h>
+#include "criu_api.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

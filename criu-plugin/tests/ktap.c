@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include "ktap.h"
 
-#include <criu/criu-plugin.h>
+#include "criu_api.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdarg.h>
