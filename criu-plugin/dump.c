@@ -41,6 +41,7 @@
 #include "criu.h"
 #include "image.h"
 #include "log.h"
+#include "options.h"
 #include "sys.h"
 #include "topology.h"
 
@@ -138,6 +139,22 @@ static void print_refusal(int kfd)
 
 	if (!sys_refusal(kfd, text, sizeof(text)))
 		pr_err("the driver refused: %s\n", text);
+}
+
+/*
+ * Why a process could not be paused. Of two that are ETIME the driver's words
+ * tell which it was.
+ */
+static void print_not_paused(int kfd, unsigned int id, int err)
+{
+	const char *hint = op_hint(err);
+	char text[REFUSAL_SIZE];
+
+	if (err == -ETIME && !sys_refusal(kfd, text, sizeof(text)) && strstr(text, "not drained"))
+		hint = " (a queue was not done within KFD_PLUGIN_DRAIN_MS: give it more time, or do without KFD_PLUGIN_DRAIN_ONLY)";
+	pr_err("file %#x of /dev/kfd: the process cannot be paused: %s%s\n", id, strerror(-err),
+	       hint);
+	print_refusal(kfd);
 }
 
 static void unpause(struct dumped *d)
@@ -597,29 +614,6 @@ static struct dumped *find_dumped(pid_t pid, pid_t ns_pid)
 	return NULL;
 }
 
-/* What the environment wants of the queues: a request for PROCESS_INFO, or 0. */
-static int drain_request(uint64_t *request)
-{
-	const char *ms = getenv("KFD_PLUGIN_DRAIN_MS"), *only = getenv("KFD_PLUGIN_DRAIN_ONLY");
-	unsigned long value;
-	char *end;
-
-	*request = 0;
-	if (!ms || !*ms)
-		return 0;
-	errno = 0;
-	value = strtoul(ms, &end, 10);
-	if (errno || *end || *ms == '-' || value > KFD_CRIU_DRAIN_MAX_MS) {
-		pr_err("KFD_PLUGIN_DRAIN_MS=%s: not a number of milliseconds up to %u\n", ms,
-		       KFD_CRIU_DRAIN_MAX_MS);
-		return -EINVAL;
-	}
-	*request = KFD_CRIU_DRAIN | value;
-	if (only && !strcmp(only, "1"))
-		*request |= KFD_CRIU_DRAIN_ONLY;
-	return 0;
-}
-
 /*
  * The driver may not know what is asked for: then it has paused the process as
  * ever, which is not enough if only drained queues are wanted.
@@ -648,7 +642,7 @@ static int process_info(struct dumped *d, struct kfd_ioctl_criu_args *info)
 	uint64_t request;
 	int ret;
 
-	ret = drain_request(&request);
+	ret = options_drain(&request);
 	if (ret)
 		return ret;
 	memset(info, 0, sizeof(*info));
@@ -679,9 +673,7 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 		return ret;
 	}
 	if (ret) {
-		pr_err("file %#x of /dev/kfd: the process cannot be paused: %s%s\n", id,
-		       strerror(-ret), op_hint(ret));
-		print_refusal(d->kfd);
+		print_not_paused(d->kfd, id, ret);
 		drop_dumped(d);
 		return ret;
 	}

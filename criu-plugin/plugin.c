@@ -16,14 +16,18 @@
 #include "criu.h"
 #include "dump.h"
 #include "log.h"
+#include "options.h"
 #include "restore.h"
 #include "sys.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* criu has not looked at any process yet, and ends when this fails. */
 static int kfd_plugin_init(int stage)
 {
 	pr_debug("loaded, stage %d\n", stage);
+	if (options_check())
+		return -1;
 	return 0;
 }
 

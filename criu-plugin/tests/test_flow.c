@@ -405,7 +405,7 @@ static void dump_drained(const char *ms, const char *only, uint64_t request, int
 static void test_drain(void)
 {
 	machine();
-	dump_drained("", "1", 0, 0, "");
+	dump_drained("", "1", 0, -EINVAL, "KFD_PLUGIN_DRAIN_ONLY=1: without KFD_PLUGIN_DRAIN_MS");
 	dump_drained("250", "", KFD_CRIU_DRAIN | 250, 0,
 		     "Warning: process 42: this driver does not wait for queues");
 	dump_drained("250", "1", KFD_CRIU_DRAIN | KFD_CRIU_DRAIN_ONLY | 250, -EOPNOTSUPP,
@@ -417,6 +417,15 @@ static void test_drain(void)
 	dump_drained("60001", "", 0, -EINVAL, "KFD_PLUGIN_DRAIN_MS=60001: not a number");
 	dump_drained("10ms", "", 0, -EINVAL, "KFD_PLUGIN_DRAIN_MS=10ms: not a number");
 	dump_drained("-1", "", 0, -EINVAL, "KFD_PLUGIN_DRAIN_MS=-1: not a number");
+	/* the hint is that of what has happened */
+	fake.fail_op = KFD_CRIU_OP_PROCESS_INFO;
+	fake.fail_err = -ETIME;
+	fake.refusal = "PROCESS_INFO ETIME queue 3 of GPU 500 is not drained";
+	dump_drained("20", "1", 0, -ETIME, "(a queue was not done within KFD_PLUGIN_DRAIN_MS");
+	CHECK(!ktap_logged("less busy"));
+	fake.refusal = "PROCESS_INFO ETIME queue 3 of GPU 500 does not stop";
+	dump_drained("20", "1", 0, -ETIME, "(a queue did not stop in time");
+	CHECK(!ktap_logged("was not done within"));
 	done();
 }
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What criu's environment asks of the plugin.
+ */
+#ifndef KFD_PLUGIN_OPTIONS_H
+#define KFD_PLUGIN_OPTIONS_H
+
+#include <stdint.h>
+
+int options_check(void);
+int options_drain(uint64_t *request);
+
+#endif
