@@ -39,6 +39,7 @@
 
 #include "contents.h"
 #include "criu.h"
+#include "held.h"
 #include "image.h"
 #include "log.h"
 #include "options.h"
@@ -111,8 +112,6 @@ static const char *op_hint(int err)
 	case -EACCES:
 	case -EPERM:
 		return " (criu needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN)";
-	case -EBADF:
-		return " (another process, which criu does not trace, opened the file)";
 	case -ENOTTY:
 		return " (the KFD driver is too old for checkpoints: 1.8 is needed)";
 	case -EBUSY:
@@ -145,7 +144,7 @@ static void print_refusal(int kfd)
  * Why a process could not be paused. Of two that are ETIME the driver's words
  * tell which it was.
  */
-static void print_not_paused(int kfd, unsigned int id, int err)
+static void print_not_paused(int kfd, unsigned int id, int err, const struct sys_holders *holders)
 {
 	const char *hint = op_hint(err);
 	char text[REFUSAL_SIZE];
@@ -155,6 +154,8 @@ static void print_not_paused(int kfd, unsigned int id, int err)
 	pr_err("file %#x of /dev/kfd: the process cannot be paused: %s%s\n", id, strerror(-err),
 	       hint);
 	print_refusal(kfd);
+	if (err == -EBADF)
+		held_explain(kfd, holders);
 }
 
 static void unpause(struct dumped *d)
@@ -656,6 +657,22 @@ static int process_info(struct dumped *d, struct kfd_ioctl_criu_args *info)
 	return check_drained(d, request, info->priv_data);
 }
 
+/* The process that opened it is gone: there is no state, and never will be. */
+static int dump_dead(int dir, int fd, unsigned int id, const struct sys_holders *holders)
+{
+	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
+	int ret = fill_file(&e, fd, holders);
+
+	if (ret)
+		return ret;
+	pr_info("file %#x of /dev/kfd: the process that opened it is gone, nobody can use it\n",
+		id);
+	e.kind = KFD_FILE_DEAD;
+	ret = image_write_file(dir, id, &e);
+	free_file(&e);
+	return ret;
+}
+
 static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *holders)
 {
 	struct dumped *d = new_dumped(fd), *known;
@@ -673,7 +690,7 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 		return ret;
 	}
 	if (ret) {
-		print_not_paused(d->kfd, id, ret);
+		print_not_paused(d->kfd, id, ret, holders);
 		drop_dumped(d);
 		return ret;
 	}
@@ -681,7 +698,8 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 	known = find_dumped(d->pid, d->ns_pid);
 	d->id = known ? known->id : id;
 	d->paused = !known;
-	if (!known)
+	ret = held_check_opener(id, d->ns_pid, holders);
+	if (!ret && !known)
 		ret = dump_state(dir, d, &info);
 	if (!ret)
 		ret = write_kfd_file(dir, fd, id, d, holders);
@@ -712,7 +730,8 @@ int dump_kfd_file(int dir, int fd, unsigned int id)
 		return ret;
 	if (sys_find_holders(fd, &holders) || !holders.nr)
 		pr_warn("file %#x of /dev/kfd: the process that has it open was not found\n", id);
-	ret = dump_kfd(dir, fd, id, &holders);
+	ret = held_is_dead(fd) ? dump_dead(dir, fd, id, &holders) :
+				 dump_kfd(dir, fd, id, &holders);
 	free(holders.list);
 	if (ret) {
 		pr_err("file %#x of /dev/kfd cannot be dumped\n", id);

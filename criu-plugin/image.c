@@ -390,7 +390,7 @@ static int check_file(const char *name, const KfdFileEntry *e)
 {
 	size_t i;
 
-	if ((e->kind != KFD_FILE_KFD || !e->has_pid) &&
+	if ((e->kind != KFD_FILE_KFD || !e->has_pid) && e->kind != KFD_FILE_DEAD &&
 	    (e->kind != KFD_FILE_RENDER || !e->has_render_minor)) {
 		pr_err("%s: file of kind %u lacks a field\n", name, e->kind);
 		return -EINVAL;

@@ -45,10 +45,12 @@ enum image_kind {
  * enum kfd_file_kind - KfdFileEntry.kind
  * @KFD_FILE_KFD: /dev/kfd
  * @KFD_FILE_RENDER: a render node
+ * @KFD_FILE_DEAD: /dev/kfd, opened by a process that is gone; nobody can use it
  */
 enum kfd_file_kind {
 	KFD_FILE_KFD = 1,
 	KFD_FILE_RENDER = 2,
+	KFD_FILE_DEAD = 3,
 };
 
 /**

@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "criu.h"
+#include "held.h"
 #include "log.h"
 #include "sys.h"
 
@@ -402,6 +403,8 @@ int restore_file(int dir, unsigned int id)
 		return -ENOTSUP;
 	if (f->entry->kind == KFD_FILE_KFD)
 		fd = restore_kfd(dir, st, f);
+	else if (f->entry->kind == KFD_FILE_DEAD)
+		fd = held_open_dead(dir, st->pid);
 	else
 		fd = restore_render(st, f);
 	if (fd < 0)

@@ -12,11 +12,13 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <linux/kfd_ioctl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -87,6 +89,79 @@ int sys_open_kfd(void)
 	int fd = open(KFD_NODE, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* In the child of sys_open_dead_kfd(): whose fds are the parent's, too. */
+static void open_for_parent(bool (*wanted)(pid_t pid, void *arg), void *arg, int *fd)
+{
+	*fd = wanted(syscall(SYS_getpid), arg) ? -EAGAIN : sys_open_kfd();
+	syscall(SYS_exit_group, 0);
+}
+
+/**
+ * sys_open_dead_kfd() - open /dev/kfd for a process that is gone then
+ * @wanted: whether a pid has to be free: such a process goes at once, and
+ *	another one is made
+ * @arg: for @wanted
+ *
+ * The process shares this one's fds and nothing else. No signal tells of its
+ * end, since criu's handler would take it for that of a restored process.
+ *
+ * Return: fd, or a negative errno.
+ */
+int sys_open_dead_kfd(bool (*wanted)(pid_t pid, void *arg), void *arg)
+{
+	int *fd = mmap(NULL, sizeof(*fd), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	int ret;
+
+	if (fd == MAP_FAILED)
+		return -errno;
+	do {
+		pid_t pid;
+
+		*fd = -EIO;
+		pid = syscall(SYS_clone, CLONE_FILES, NULL, NULL, NULL, 0);
+		if (!pid)
+			open_for_parent(wanted, arg, fd);
+		if (pid < 0)
+			*fd = -errno;
+		while (pid > 0 && waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
+			;
+		ret = *fd;
+	} while (ret == -EAGAIN);
+	munmap(fd, sizeof(*fd));
+	return ret;
+}
+
+/**
+ * sys_kfd_owner() - the process that a file of /dev/kfd belongs to
+ * @kfd: the file
+ * @pid: out: as seen from here; of a dead one, what it was
+ * @dead: out: it is gone, and its GPU state with it
+ *
+ * Return: 0, or -ENOENT: the driver does not tell.
+ */
+int sys_kfd_owner(int kfd, pid_t *pid, bool *dead)
+{
+	char path[64], line[512];
+	int found = 0, value;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", kfd);
+	f = fopen(path, "re");
+	while (f && found < 2 && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "kfd-pid: %d", &value) == 1) {
+			*pid = value;
+			found++;
+		} else if (sscanf(line, "kfd-dead: %d", &value) == 1) {
+			*dead = value;
+			found++;
+		}
+	}
+	if (f)
+		fclose(f);
+	return found == 2 ? 0 : -ENOENT;
 }
 
 /**

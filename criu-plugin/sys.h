@@ -59,6 +59,8 @@ struct sys_holders {
 enum sys_dev sys_classify(const struct stat *st, unsigned int *minor_nr);
 const char *sys_topology_root(void);
 int sys_open_kfd(void);
+int sys_open_dead_kfd(bool (*wanted)(pid_t pid, void *arg), void *arg);
+int sys_kfd_owner(int kfd, pid_t *pid, bool *dead);
 int sys_open_render(unsigned int minor_nr);
 int sys_criu_op(int kfd, struct kfd_ioctl_criu_args *args);
 int sys_vaddr_info(int kfd, struct kfd_ioctl_vaddr_info_args *args);

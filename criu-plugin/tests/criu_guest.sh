@@ -10,6 +10,8 @@ set -u
 . demo/guest_lib.sh
 # shellcheck source=criu-plugin/tests/criu_guest_resume.sh
 . criu-plugin/tests/criu_guest_resume.sh
+# shellcheck source=criu-plugin/tests/criu_guest_held.sh
+. criu-plugin/tests/criu_guest_held.sh
 
 user=$PWD/build/criu-plugin/tests/gpu_user
 dir=/tmp/criu-guest
@@ -274,7 +276,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..25"
+echo "1..30"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -293,6 +295,11 @@ resume_fails resume_fails_in_a_tree mixed 4
 resume_fails_namespace resume_fails_in_a_namespace mixed 4
 keep_stopped
 damaged
+options
+round_trip inherited inherited 2
+orphan orphan
+orphan orphan_exec
+outside
 : > $dir/why
 kernel_complaints >> $dir/why
 unload_modules || why "the modules cannot be unloaded"

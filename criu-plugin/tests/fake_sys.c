@@ -156,6 +156,21 @@ int sys_open_kfd(void)
 	return new_file(SYS_DEV_KFD, 0, -1);
 }
 
+int sys_open_dead_kfd(bool (*wanted)(pid_t pid, void *arg), void *arg)
+{
+	CHECK(!wanted(1, arg));
+	fake.dead_opens++;
+	return new_file(SYS_DEV_KFD, 0, -1);
+}
+
+int sys_kfd_owner(int kfd, pid_t *pid, bool *dead)
+{
+	CHECK(find(fake_ino(kfd)));
+	*pid = fake.owner;
+	*dead = fake.owner_dead;
+	return fake.owner ? 0 : -ENOENT;
+}
+
 int sys_open_render(unsigned int minor_nr)
 {
 	unsigned int i;
@@ -188,9 +203,11 @@ int sys_find_holders(int fd, struct sys_holders *out)
 	memset(out, 0, sizeof(*out));
 	if (!f || f->own_fd < 0)
 		return 0;
-	out->list = calloc(1, sizeof(*out->list));
-	out->nr = 1;
-	out->list[0] = (struct sys_holder) { fake.real_pid, fake.pid, f->own_fd };
+	out->list = calloc(2, sizeof(*out->list));
+	if (fake.holder_pid)
+		out->list[out->nr++] =
+			(struct sys_holder) { fake.holder_pid, fake.holder_pid, f->own_fd };
+	out->list[out->nr++] = (struct sys_holder) { fake.real_pid, fake.pid, f->own_fd };
 	return 0;
 }
 

@@ -26,6 +26,10 @@
  * @pid: of the process, as PROCESS_INFO gives it and as the restored one has it
  * @real_pid: of the process as seen by criu
  * @holder_fd: number of each file in the process, by the file's inode
+ * @holder_pid: a process that has every file as well, or 0
+ * @owner: process that the driver says opened every file; 0: it does not say
+ * @owner_dead: and that it is gone
+ * @dead_opens: how often /dev/kfd was opened for one that is
  * @fail_op: this op fails with @fail_err; -1: none does
  * @refusal: what the driver says of that, or NULL
  * @drains: the driver knows what PROCESS_INFO can be asked for
@@ -60,6 +64,10 @@ struct fake_machine {
 	bool no_dmabuf;
 	int pid;
 	int real_pid;
+	int holder_pid;
+	int owner;
+	bool owner_dead;
+	unsigned int dead_opens;
 	int fail_op;
 	int fail_err;
 	const char *refusal;

@@ -18,6 +18,8 @@
  *		be dumped
  *	moved	memory that is mapped twice, and a GPU that works on the first
  *		mapping: see gpu_user_moved.c
+ *	orphan, orphan_exec, inherited, outside
+ *		files of another process: see gpu_held.c
  */
 #define _GNU_SOURCE
 #include "gpu_user.h"
@@ -64,7 +66,7 @@ static unsigned int nr_gpus;
 static struct bo bos[4 * MAX_GPUS];
 static unsigned int nr_bos;
 static int kfd = -1;
-static const char *result_path;
+const char *result_path;
 static unsigned int nr_fds;
 
 /**
@@ -411,9 +413,14 @@ int main(int argc, char **argv)
 	static void (* const mixed[])(void) = { child_bos, child_moved, wait_signal };
 	const char *mode = argv[1];
 
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
 	result_path = argv[2];
+	/* what a mode has executed */
+	if (argc == 5 && !strcmp(mode, "hold"))
+		hold_files(atoi(argv[3]), atoi(argv[4]));
+	if (argc != 3)
+		return 2;
 	if (!strcmp(mode, "child") || !strcmp(mode, "pair")) {
 		use_children(pair, !strcmp(mode, "pair") ? 2 : 1);
 	} else if (!strcmp(mode, "mixed")) {
@@ -422,6 +429,10 @@ int main(int argc, char **argv)
 		use_twice();
 	} else if (!strcmp(mode, "moved")) {
 		use_moved();
+	} else if (!strcmp(mode, "orphan") || !strcmp(mode, "orphan_exec")) {
+		use_orphan(!strcmp(mode, "orphan_exec"));
+	} else if (!strcmp(mode, "inherited") || !strcmp(mode, "outside")) {
+		use_inherited(!strcmp(mode, "outside"));
 	} else {
 		find_gpus();
 		if (!strcmp(mode, "bos"))

@@ -6,8 +6,11 @@
 #define KFD_PLUGIN_TEST_GPU_USER_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
+
+extern const char *result_path;
 
 void __attribute__((format(printf, 1, 2))) report(const char *format, ...);
 void wait_signal(void);
@@ -35,5 +38,10 @@ void check_fds(unsigned int more);
 
 /* gpu_user_moved.c */
 void use_moved(void);
+
+/* gpu_held.c */
+void use_orphan(bool exec);
+void use_inherited(bool outside);
+void hold_files(int kfd, int drm);
 
 #endif

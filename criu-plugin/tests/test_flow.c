@@ -386,6 +386,25 @@ static void test_dump_errors(void)
 	done();
 }
 
+static void dump_dead(void)
+{
+	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
+	CHECK(!fake.calls[KFD_CRIU_OP_PROCESS_INFO] && !fake.paused);
+	CHECK(ktap_logged("file 0x7 of /dev/kfd: the process that opened it is gone"));
+	CHECK(!ktap_logged("Error"));
+	dump_finish();
+}
+
+static void restore_dead(int pid)
+{
+	int fd;
+
+	fake.pid = pid;
+	fd = restore_file(ktap_dirfd, KFD_ID);
+	CHECK(fd >= 0);
+	close(fd);
+}
+
 static void dump_drained(const char *ms, const char *only, uint64_t request, int ret,
 			 const char *message)
 {
@@ -426,6 +445,47 @@ static void test_drain(void)
 	fake.refusal = "PROCESS_INFO ETIME queue 3 of GPU 500 does not stop";
 	dump_drained("20", "1", 0, -ETIME, "(a queue did not stop in time");
 	CHECK(!ktap_logged("was not done within"));
+	done();
+}
+
+/* A file whose process is gone comes back as one whose process is gone. */
+static void test_dead_file(void)
+{
+	machine();
+	fake.owner = 17;
+	fake.owner_dead = true;
+	dump_dead();
+	restore_dead(42);
+	restore_dead(43);
+	CHECK(fake.dead_opens == 2 && !fake.calls[KFD_CRIU_OP_RESTORE]);
+	CHECK(restore_resume(ktap_dirfd, 4242) == -ENOTSUP);
+	done();
+}
+
+/* What EBADF means is said, and nothing is left. */
+static void test_foreign_file(void)
+{
+	machine();
+	fake.owner = 17;
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EBADF,
+		   "process 42: its file of /dev/kfd is process 17's, which is not dumped");
+	fake.owner = fake.real_pid;
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EBADF,
+		   "process 42: its file of /dev/kfd is from before an exec");
+	fake.owner = 0;
+	dump_fails(KFD_CRIU_OP_PROCESS_INFO, -EBADF,
+		   "process 42: its file of /dev/kfd was opened by a process that is gone or is not");
+	done();
+}
+
+/* What could not be restored is not dumped: see test_wrong_process(). */
+static void test_wrong_opener(void)
+{
+	machine();
+	fake.holder_pid = 41;
+	dump_fails(-1, -EXDEV,
+		   "is process 42's, but at restore process 41 would have to open it");
+	CHECK(!fake.calls[KFD_CRIU_OP_CHECKPOINT]);
 	done();
 }
 
@@ -810,6 +870,9 @@ static const struct ktap_test tests[] = {
 	{ "bad_vma", test_bad_vma },
 	{ "dump_errors", test_dump_errors },
 	{ "drain", test_drain },
+	{ "dead_file", test_dead_file },
+	{ "foreign_file", test_foreign_file },
+	{ "wrong_opener", test_wrong_opener },
 	{ "restore_errors", test_restore_errors },
 	{ "no_matching_gpu", test_no_matching_gpu },
 	{ "wrong_process", test_wrong_process },

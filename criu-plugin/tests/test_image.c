@@ -178,10 +178,10 @@ static void test_file_round_trip(void)
 	CHECK(!image_write_file(ktap_dirfd, 10, &e));
 	CHECK(image_read_file(ktap_dirfd, 10, &back) == -EINVAL);
 	CHECK(ktap_logged("kfd-file-10.img: renderD130 belongs to none"));
-	e.kind = 3;
+	e.kind = 4;
 	CHECK(!image_write_file(ktap_dirfd, 10, &e));
 	CHECK(image_read_file(ktap_dirfd, 10, &back) == -EINVAL);
-	CHECK(ktap_logged("kind 3 lacks a field"));
+	CHECK(ktap_logged("kind 4 lacks a field"));
 }
 
 static void test_missing(void)

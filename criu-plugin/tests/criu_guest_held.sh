@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154  # n, dir and so on are criu_guest.sh's
+# Dumps that are refused before the program is touched, and files that are not
+# the process's own. Sourced by criu_guest.sh.
+
+# named PID: the process that the program says is to be dumped
+named()
+{
+	PID=$(sed -n 's/^pid //p' $dir/result)
+}
+
+# refused_with REGEX [NAME=VALUE...]: a dump that fails and says so; the program goes on
+refused_with()
+{
+	local regex=$1
+
+	shift
+	env "$@" criu dump -t "$PID" -D $dir/img -o dump.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
+		why "the dump was not refused"
+	grep -qE "kfd_plugin: Error: $regex" $dir/img/dump.log ||
+		why "no message \"$regex\": $(grep -E 'kfd_plugin|Error' $dir/img/dump.log)"
+	grep -q '^State:.*stopped' "/proc/$PID/status" && why "the program is stopped"
+	find $dir/img -name 'kfd-*' >> $dir/why
+}
+
+# What is not understood is refused before anything else, at dump and restore.
+options()
+{
+	start bos 1
+	refused_with 'KFD_PLUGIN_DRAIN_ONLY=1: without KFD_PLUGIN_DRAIN_MS' KFD_PLUGIN_DRAIN_ONLY=1
+	refused_with 'KFD_PLUGIN_DRAIN_MSS: there is no such variable' KFD_PLUGIN_DRAIN_MSS=20
+	refused_with 'KFD_PLUGIN_DRAIN_MS=2s: not a number' KFD_PLUGIN_DRAIN_MS=2s
+	if run_criu dump -t "$PID"; then
+		gone
+		KFD_PLUGIN_DRAIN_ONLY=yes criu restore -d -D $dir/img -o restore.log -v4 \
+			-L "$PLUGIN_DIR" > $dir/out 2>&1 && why "the restore did not fail"
+		grep -q 'kfd_plugin: Error: KFD_PLUGIN_DRAIN_ONLY=yes: neither' \
+			$dir/img/restore.log || why "the restore does not say why it failed"
+		run_criu restore -d && finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result options
+}
+
+# orphan MODE: the file of a parent that is gone comes back as just that
+orphan()
+{
+	start "$1" 1
+	named
+	if run_criu dump -t "$PID"; then
+		gone
+		grep -q 'kfd_plugin: file .* the process that opened it is gone' $dir/img/dump.log ||
+			why "not said: $(grep kfd_plugin $dir/img/dump.log)"
+		run_criu restore -d && finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result "$1"
+}
+
+# The parent goes on, and is not dumped.
+outside()
+{
+	local parent
+
+	start outside 2
+	parent=$PID
+	named
+	refused_with "process $PID: its file of /dev/kfd is process $parent's, which is not dumped"
+	kill -USR1 "$PID"
+	await 1 right
+	PID=$parent
+	finish 2
+	kill -9 "$PID" 2>/dev/null
+	result outside
+}
