@@ -25,11 +25,12 @@
 #define PREFIX		"KFD_PLUGIN_"
 #define DRAIN_MS	PREFIX "DRAIN_MS"
 #define DRAIN_ONLY	PREFIX "DRAIN_ONLY"
+#define KEEP_STOPPED	PREFIX "KEEP_STOPPED"
 
 static const char * const known[] = {
 	DRAIN_MS,
 	DRAIN_ONLY,
-	PREFIX "KEEP_STOPPED",
+	KEEP_STOPPED,
 	PREFIX "MOVE_USERPTRS",
 };
 
@@ -72,6 +73,18 @@ static int check_names(void)
 	return ret;
 }
 
+/* A variable that is 0 or 1; none is 0. */
+static int get_switch(const char *name, bool *on)
+{
+	const char *value = value_of(name);
+
+	*on = value && !strcmp(value, "1");
+	if (!value || *on || !strcmp(value, "0"))
+		return 0;
+	pr_err("%s=%s: neither 0 nor 1\n", name, value);
+	return -EINVAL;
+}
+
 /**
  * options_drain() - what becomes of work that is under way at a dump
  * @request: out: for PROCESS_INFO, or 0
@@ -80,17 +93,16 @@ static int check_names(void)
  */
 int options_drain(uint64_t *request)
 {
-	const char *ms = value_of(DRAIN_MS), *only = value_of(DRAIN_ONLY);
+	const char *ms = value_of(DRAIN_MS);
 	unsigned long value;
+	bool only;
 	char *end;
 
 	*request = 0;
-	if (only && strcmp(only, "0") && strcmp(only, "1")) {
-		pr_err(DRAIN_ONLY "=%s: neither 0 nor 1\n", only);
+	if (get_switch(DRAIN_ONLY, &only))
 		return -EINVAL;
-	}
 	if (!ms) {
-		if (!only || !strcmp(only, "0"))
+		if (!only)
 			return 0;
 		pr_err(DRAIN_ONLY "=1: without " DRAIN_MS " no queue is waited for\n");
 		return -EINVAL;
@@ -104,9 +116,20 @@ int options_drain(uint64_t *request)
 		return -EINVAL;
 	}
 	*request = KFD_CRIU_DRAIN | value;
-	if (only && !strcmp(only, "1"))
+	if (only)
 		*request |= KFD_CRIU_DRAIN_ONLY;
 	return 0;
+}
+
+/**
+ * options_keep_stopped() - what becomes of a process whose RESUME fails
+ * @keep: out: it goes on, its queues don't
+ *
+ * Return: 0, or -EINVAL; the error has been logged.
+ */
+int options_keep_stopped(bool *keep)
+{
+	return get_switch(KEEP_STOPPED, keep);
 }
 
 /**
@@ -117,7 +140,10 @@ int options_drain(uint64_t *request)
 int options_check(void)
 {
 	uint64_t request;
-	int names = check_names(), drain = options_drain(&request);
+	int ret = check_names();
+	bool keep;
 
-	return names ? names : drain;
+	if (options_drain(&request) || options_keep_stopped(&keep))
+		ret = -EINVAL;
+	return ret;
 }

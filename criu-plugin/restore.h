@@ -104,7 +104,6 @@ int restore_file(int dir, unsigned int id);
 int restore_vma(int dir, const char *path, uint64_t addr, uint64_t old_offset,
 		uint64_t *new_offset, int *fd);
 
-int resume_wanted(bool *keep);
 int restore_resume(int dir, pid_t pid);
 
 #endif

@@ -25,33 +25,11 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "options.h"
 #include "sys.h"
-
-#define VARIABLE	"KFD_PLUGIN_KEEP_STOPPED"
 
 /* The tree is being killed: nobody's queues are to run any more. */
 static bool killed;
-
-/**
- * resume_wanted() - what the environment wants of a RESUME that fails
- * @keep: out: the process goes on, its queues don't
- *
- * Return: 0, or -EINVAL, logged.
- */
-int resume_wanted(bool *keep)
-{
-	const char *value = getenv(VARIABLE);
-
-	*keep = false;
-	if (!value || !*value || !strcmp(value, "0"))
-		return 0;
-	if (!strcmp(value, "1")) {
-		*keep = true;
-		return 0;
-	}
-	pr_err(VARIABLE "=%s: neither 0 nor 1\n", value);
-	return -EINVAL;
-}
 
 static const char *op_hint(int err)
 {
@@ -122,7 +100,7 @@ int restore_resume(int dir, pid_t pid)
 
 	if (killed)
 		return -ESRCH;
-	ret = resume_wanted(&keep);
+	ret = options_keep_stopped(&keep);
 	if (!ret)
 		ret = has_state(dir, pid);
 	if (!ret)
@@ -134,8 +112,8 @@ int restore_resume(int dir, pid_t pid)
 		return 0;
 	}
 	if (keep) {
-		pr_warn("process %d: goes on, but its GPU queues stay stopped until there is a RESUME, as "
-			VARIABLE " wants\n", pid);
+		pr_warn("process %d: goes on, but its GPU queues stay stopped until there is a RESUME, as KFD_PLUGIN_KEEP_STOPPED wants\n",
+			pid);
 		return ret;
 	}
 	pr_err("process %d: its GPU queues cannot run, so all that is being restored is killed\n",

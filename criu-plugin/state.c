@@ -218,15 +218,11 @@ int restore_files_get(int dir, struct restore_state **out)
 int restore_state_get(int dir, struct restore_state **out)
 {
 	int ret = restore_files_get(dir, out);
-	bool keep;
 
 	if (ret || state.slots)
 		return ret;
-	/* Too late for a word about it when it is needed. */
-	ret = resume_wanted(&keep);
 	criu_compare_headers();
-	if (!ret)
-		ret = match_gpus(&state);
+	ret = match_gpus(&state);
 	if (!ret) {
 		note_expected(&state);
 		return 0;

@@ -619,24 +619,6 @@ static void test_resume_keep_stopped(void)
 	done();
 }
 
-static void test_keep_stopped_refused(void)
-{
-	static const char * const values[] = { "2", "yes", "01", " 1", "-1" };
-	size_t i;
-
-	machine();
-	dump_all();
-	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		CHECK(!setenv("KFD_PLUGIN_KEEP_STOPPED", values[i], 1));
-		restore_fails(-EINVAL, "neither 0 nor 1");
-		CHECK(ktap_logged("Error: KFD_PLUGIN_KEEP_STOPPED="));
-	}
-	CHECK(!fake.calls[KFD_CRIU_OP_RESTORE]);
-	CHECK(!setenv("KFD_PLUGIN_KEEP_STOPPED", "", 1));
-	CHECK(close(restore_file(ktap_dirfd, KFD_ID)) == 0);
-	done();
-}
-
 /* The machine of the tests below: what is in the image as BO 1, 4 and 5. */
 static void machine_to_move(void)
 {
@@ -880,7 +862,6 @@ static const struct ktap_test tests[] = {
 	{ "resume_unknown", test_resume_unknown },
 	{ "resume_bad_image", test_resume_bad_image },
 	{ "resume_keep_stopped", test_resume_keep_stopped },
-	{ "keep_stopped_refused", test_keep_stopped_refused },
 	{ "move", test_move },
 	{ "move_refused", test_move_refused },
 	{ "move_twins", test_move_twins },

@@ -57,8 +57,10 @@ static void test_values(void)
 	for (i = 0; i < sizeof(ms) / sizeof(ms[0]); i++)
 		bad("KFD_PLUGIN_DRAIN_MS", ms[i], ": not a number of milliseconds up to 60000");
 	set("KFD_PLUGIN_DRAIN_MS", "20");
-	for (i = 0; i < sizeof(only) / sizeof(only[0]); i++)
+	for (i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
 		bad("KFD_PLUGIN_DRAIN_ONLY", only[i], ": neither 0 nor 1");
+		bad("KFD_PLUGIN_KEEP_STOPPED", only[i], ": neither 0 nor 1");
+	}
 	set("KFD_PLUGIN_DRAIN_ONLY", "1");
 	good();
 	CHECK(!options_drain(&request) &&
@@ -83,10 +85,24 @@ static void test_only_without_ms(void)
 	CHECK(!options_drain(&request) && !request);
 }
 
+static void test_keep_stopped(void)
+{
+	bool keep = true;
+
+	CHECK(!options_keep_stopped(&keep) && !keep);
+	set("KFD_PLUGIN_KEEP_STOPPED", "1");
+	good();
+	CHECK(!options_keep_stopped(&keep) && keep);
+	set("KFD_PLUGIN_KEEP_STOPPED", "0");
+	good();
+	CHECK(!options_keep_stopped(&keep) && !keep);
+}
+
 static const struct ktap_test tests[] = {
 	{ "names", test_names },
 	{ "values", test_values },
 	{ "only_without_ms", test_only_without_ms },
+	{ "keep_stopped", test_keep_stopped },
 };
 
 int main(void)
