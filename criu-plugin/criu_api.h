@@ -9,8 +9,8 @@
 /* It is no system header then, and has functions without a use for their arguments. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
-#if __has_include(<criu-plugin.h>)
-#include <criu-plugin.h>
+#if __has_include("criu-plugin.h")
+#include "criu-plugin.h"
 #else
 #include <criu/criu-plugin.h>
 #endif

@@ -150,7 +150,7 @@ static void print_not_paused(int kfd, unsigned int id, int err, const struct sys
 	char text[REFUSAL_SIZE];
 
 	if (err == -ETIME && !sys_refusal(kfd, text, sizeof(text)) && strstr(text, "not drained"))
-		hint = " (a queue was not done within KFD_PLUGIN_DRAIN_MS: give it more time, or do without KFD_PLUGIN_DRAIN_ONLY)";
+		hint = " (not done within KFD_PLUGIN_DRAIN_MS, as KFD_PLUGIN_DRAIN_ONLY wants)";
 	pr_err("file %#x of /dev/kfd: the process cannot be paused: %s%s\n", id, strerror(-err),
 	       hint);
 	print_refusal(kfd);
