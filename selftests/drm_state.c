@@ -24,7 +24,6 @@ FIXTURE(drm_state)
 
 FIXTURE_SETUP(drm_state)
 {
-	REQUIRE_OURS();
 	ASSERT_OK(kfd_start(&self->k));
 	self->drm = self->k.gpu[0].drm_fd;
 }
@@ -153,6 +152,7 @@ TEST_F(drm_state, buffers_of_kfd_do_not_count)
 	struct kfd_bo vram, gtt, user;
 	void *mem;
 
+	REQUIRE_OURS();
 	EXPECT_EQ(0, count_all(self->drm));
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, 2 * KFD_PAGE, &vram));
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, 2 * KFD_PAGE, &gtt));
@@ -171,6 +171,7 @@ TEST_F(drm_state, a_device_of_libdrm_is_nothing)
 	amdgpu_device_handle dev;
 	uint32_t major, minor;
 
+	REQUIRE_OURS();
 	ASSERT_OK(amdgpu_device_initialize(self->drm, &major, &minor, &dev));
 	EXPECT_EQ(0, count_all(amdgpu_device_get_fd(dev)));
 	EXPECT_EQ(0, count_all(self->drm));
@@ -181,6 +182,7 @@ TEST_F(drm_state, handles_are_counted)
 {
 	uint32_t first = gem_make(self->drm, KFD_PAGE), second = gem_make(self->drm, KFD_PAGE);
 
+	REQUIRE_OURS();
 	ASSERT_NE(0, first);
 	ASSERT_NE(0, second);
 	EXPECT_EQ(2, count_of(self->drm, "gem-handles"));
@@ -198,6 +200,7 @@ TEST_F(drm_state, an_imported_handle_is_counted)
 	struct kfd_bo bo;
 	uint32_t handle;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, KFD_PAGE, &bo));
 	ASSERT_OK(kfd_snapshot_checkpoint(self->k.fd, &s));
 	ASSERT_OK(kfd_criu_unpause(self->k.fd));
@@ -218,6 +221,7 @@ TEST_F(drm_state, contexts_lists_and_syncobjs_are_counted)
 	struct drm_syncobj_destroy gone = { 0 };
 	uint32_t list = 0;
 
+	REQUIRE_OURS();
 	ASSERT_NE(0, ctx);
 	EXPECT_EQ(1, count_of(self->drm, "contexts"));
 	ASSERT_OK(list_call(self->drm, AMDGPU_BO_LIST_OP_CREATE, gem, &list));
@@ -239,6 +243,7 @@ TEST_F(drm_state, each_file_has_its_own)
 	struct kfd other = self->k;
 	uint32_t ctx;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_open_drm(&other));
 	ctx = ctx_make(other.gpu[0].drm_fd);
 	ASSERT_NE(0, ctx);
@@ -259,6 +264,7 @@ TEST_F(drm_state, a_job_under_way_is_counted)
 	uint32_t *ib;
 	uint64_t seq;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &word));
 	gate = word.cpu;
 	*gate = 0;
@@ -299,6 +305,7 @@ static bool refused(int err, int fd, uint64_t offset, uint64_t size, int flags)
 
 TEST_F(drm_state, both_drivers_say_that_they_map_parts)
 {
+	REQUIRE_OURS();
 	EXPECT_EQ(1, count_of(self->drm, "mmap-parts"));
 	EXPECT_EQ(1, count_of(self->k.fd, "mmap-parts"));
 }
@@ -311,6 +318,7 @@ TEST_F(drm_state, parts_of_a_buffer)
 	unsigned int kind, first, n;
 	char *whole, *p;
 
+	REQUIRE_OURS();
 	for (kind = 0; kind < 2; kind++) {
 		ASSERT_OK(kfd_bo_create(&self->k, 0, kinds[kind], 2 * KFD_PAGE, &before));
 		ASSERT_OK(kfd_bo_create(&self->k, 0, kinds[kind], 6 * KFD_PAGE, &bo));
@@ -347,6 +355,7 @@ TEST_F(drm_state, pieces_are_where_they_were)
 	struct kfd_bo bo;
 	char *p, *moved;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, size, &bo));
 	kfd_fill_pattern(bo.cpu, size, 5);
 	p = part(self->drm, bo.offset + cut, size - cut, PROT_READ, MAP_SHARED);
@@ -371,6 +380,7 @@ TEST_F(drm_state, parts_are_as_guarded_as_the_whole)
 	uint64_t at;
 	void *p;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_VRAM, 4 * KFD_PAGE, &bo));
 	ASSERT_OK(kfd_open_drm(&second));
 	at = bo.offset + KFD_PAGE;
@@ -404,6 +414,7 @@ TEST_F(drm_state, parts_of_the_doorbells)
 	struct kfd_bo word;
 	char *page;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, 4096, &q));
 	ASSERT_OK(kfd_bo_create(&self->k, 0, MEM_GTT, KFD_PAGE, &word));
 	munmap(q.doorbell_page, 2 * KFD_PAGE);
@@ -429,6 +440,7 @@ TEST_F(drm_state, parts_of_the_event_page)
 	struct kfd_ioctl_create_event_args ev;
 	uint64_t *whole, *page, at = 2ULL << 62;
 
+	REQUIRE_OURS();
 	ASSERT_OK(kfd_event_create(&self->k, KFD_IOC_EVENT_SIGNAL, false, &ev));
 	whole = part(self->k.fd, at, KFD_EVENT_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
 	ASSERT_NE(MAP_FAILED, whole);
