@@ -43,6 +43,7 @@
 #include "image.h"
 #include "log.h"
 #include "options.h"
+#include "foreign.h"
 #include "sys.h"
 #include "topology.h"
 
@@ -215,6 +216,7 @@ void dump_finish(void)
 	}
 	topology_free(&dump.gpus);
 	dump.topology_read = false;
+	foreign_check_finish();
 }
 
 static void free_snapshot(struct snapshot *s)
@@ -493,6 +495,31 @@ out:
 	return ret;
 }
 
+/* Before anything of it is saved: can the process's mappings be made again? */
+static int check_maps(const struct dumped *d, const struct snapshot *s)
+{
+	struct sys_holder holder = { .pid = d->pid, .ns_pid = d->ns_pid };
+	struct mapped_bo *bos = calloc(s->args.num_bos + 1ul, sizeof(*bos));
+	size_t nr = 0;
+	uint32_t i;
+	int ret;
+
+	if (!bos) {
+		pr_err("process %d: out of memory\n", d->ns_pid);
+		return -ENOMEM;
+	}
+	for (i = 0; i < s->args.num_bos; i++) {
+		int minor_nr = render_minor_of(s, s->bos[i].gpu_id);
+
+		if (minor_nr < 0 || !bo_has_contents(s->bos[i].alloc_flags))
+			continue;
+		bos[nr++] = (struct mapped_bo) { minor_nr, s->bos[i].offset, s->bos[i].size };
+	}
+	ret = foreign_check_maps(&holder, d->kfd, bos, nr);
+	free(bos);
+	return ret;
+}
+
 /* Messages about who holds the file and what there is on this machine. */
 static int fill_file(KfdFileEntry *e, int fd, const struct sys_holders *holders)
 {
@@ -586,6 +613,8 @@ static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_arg
 		d->ns_pid, info->num_devices, info->num_bos, info->num_objects,
 		(uint64_t)info->priv_data_size);
 	ret = checkpoint(d, &s);
+	if (!ret)
+		ret = check_maps(d, &s);
 	if (!ret)
 		ret = save_contents(dir, d, &s);
 	if (!ret)
@@ -726,6 +755,8 @@ int dump_kfd_file(int dir, int fd, unsigned int id)
 	struct sys_holders holders;
 	int ret = read_machine();
 
+	if (!ret)
+		ret = foreign_check_tree();
 	if (ret)
 		return ret;
 	if (sys_find_holders(fd, &holders) || !holders.nr)
@@ -752,15 +783,23 @@ int dump_kfd_file(int dir, int fd, unsigned int id)
 int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr)
 {
 	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
+	struct sys_holder self = { 0 };
 	struct sys_holders holders;
 	int ret = read_machine();
 
+	if (!ret)
+		ret = foreign_check_tree();
 	if (ret)
 		return ret;
 	if (sys_find_holders(fd, &holders) || !holders.nr)
 		pr_warn("file %#x of renderD%u: the process that has it open was not found\n", id,
 			minor_nr);
-	ret = fill_file(&e, fd, &holders);
+	/* Sent through a socket and not received, it is none that the tree shows. */
+	if (holders.nr)
+		self.ns_pid = holders.list[0].ns_pid;
+	ret = foreign_check_file(&self, fd, minor_nr);
+	if (!ret)
+		ret = fill_file(&e, fd, &holders);
 	if (!ret) {
 		e.kind = KFD_FILE_RENDER;
 		e.has_render_minor = 1;

@@ -17,6 +17,7 @@
 #include "dump.h"
 #include "log.h"
 #include "options.h"
+#include "foreign.h"
 #include "restore.h"
 #include "sys.h"
 
@@ -54,7 +55,11 @@ static int kfd_plugin_dump_file(int fd, int id)
 		if (!dump_is_our_render(minor_nr))
 			return -ENOTSUP;
 		return dump_render_file(criu_get_image_dir(), fd, id, minor_nr) ? -1 : 0;
+	case SYS_DEV_PRIMARY:
+		/* criu refuses it; of a GPU of KFD's, this says why. */
+		return foreign_check_tree() ? -1 : -ENOTSUP;
 	default:
+		foreign_check_other(fd);
 		return -ENOTSUP;
 	}
 }
@@ -80,9 +85,13 @@ static int kfd_plugin_handle_vma(int fd, const struct stat *st)
 	(void)fd;
 	switch (sys_classify(st, &minor_nr)) {
 	case SYS_DEV_KFD:
-		return 0;
+		return foreign_check_tree() ? -1 : 0;
 	case SYS_DEV_RENDER:
-		return dump_is_our_render(minor_nr) ? 0 : -ENOTSUP;
+		if (!dump_is_our_render(minor_nr))
+			return -ENOTSUP;
+		return foreign_check_tree() ? -1 : 0;
+	case SYS_DEV_PRIMARY:
+		return foreign_check_tree() ? -1 : -ENOTSUP;
 	default:
 		return -ENOTSUP;
 	}

@@ -437,10 +437,6 @@ static int render_vma(struct restore_state *st, unsigned int minor_nr, uint64_t 
 	}
 	if (slot < 0 || i == st->nr_bos)
 		return -ENOENT;
-	if (old != st->bos[i].old)
-		pr_warn("process %d: mapping of renderD%u, offset 0x%" PRIx64
-			": it begins within a BO, and DRM may refuse that\n",
-			st->pid, minor_nr, old);
 	*new = st->bos[i].new + (old - st->bos[i].old);
 	*fd = own_fd(st->slots[slot].own_fd, SYS_DEV_RENDER, st->now.gpus[slot]->render_minor);
 	if (*fd < 0)

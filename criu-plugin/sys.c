@@ -52,9 +52,9 @@ static dev_t kfd_rdev(void)
 /**
  * sys_classify() - tell our device files from others
  * @st: of the open file
- * @minor_nr: for a render node: its minor number
+ * @minor_nr: for a DRM node: its minor number
  *
- * Return: what it is. A render node may still belong to another driver.
+ * Return: what it is. A DRM node may still belong to another driver.
  */
 enum sys_dev sys_classify(const struct stat *st, unsigned int *minor_nr)
 {
@@ -64,7 +64,7 @@ enum sys_dev sys_classify(const struct stat *st, unsigned int *minor_nr)
 		*minor_nr = minor(st->st_rdev);
 		if (*minor_nr >= SYS_RENDER_FIRST && *minor_nr <= SYS_RENDER_LAST)
 			return SYS_DEV_RENDER;
-		return SYS_DEV_OTHER;
+		return *minor_nr <= SYS_PRIMARY_LAST ? SYS_DEV_PRIMARY : SYS_DEV_OTHER;
 	}
 	if (st->st_rdev && st->st_rdev == kfd_rdev())
 		return SYS_DEV_KFD;
@@ -342,6 +342,17 @@ static long status_field(pid_t pid, const char *name)
 pid_t sys_ns_pid(pid_t pid)
 {
 	return status_field(pid, "NSpid");
+}
+
+/**
+ * sys_tracer() - who traces a process
+ * @pid: the process
+ *
+ * Return: 0 if nobody does, -1 if the process is gone.
+ */
+pid_t sys_tracer(pid_t pid)
+{
+	return status_field(pid, "TracerPid");
 }
 
 /**

@@ -6,6 +6,7 @@
 #ifndef KFD_PLUGIN_SYS_H
 #define KFD_PLUGIN_SYS_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,11 +22,15 @@ struct kfd_ioctl_vaddr_info_args;
  * @SYS_DEV_OTHER: nothing of ours
  * @SYS_DEV_KFD: /dev/kfd
  * @SYS_DEV_RENDER: a DRM render node, of any driver
+ * @SYS_DEV_PRIMARY: a DRM primary node, of any driver
+ * @SYS_DEV_DMABUF: no device file: of a mapping, that it is of a DMA-BUF
  */
 enum sys_dev {
 	SYS_DEV_OTHER,
 	SYS_DEV_KFD,
 	SYS_DEV_RENDER,
+	SYS_DEV_PRIMARY,
+	SYS_DEV_DMABUF,
 };
 
 /**
@@ -50,8 +55,39 @@ struct sys_holders {
 	size_t nr;
 };
 
-/* Render minors: 226:128 to 226:191 */
+/**
+ * struct sys_fd - a device file of ours that a process has open
+ * @fd: its number there
+ * @kind: not SYS_DEV_OTHER
+ * @minor_nr: of a DRM node
+ */
+struct sys_fd {
+	int fd;
+	enum sys_dev kind;
+	unsigned int minor_nr;
+};
+
+/**
+ * struct sys_map - a mapping of a device file of ours, or of a DMA-BUF
+ * @start: address
+ * @end: address behind it
+ * @offset: in the file
+ * @kind: not SYS_DEV_OTHER
+ * @minor_nr: of a DRM node
+ * @path: of the device, as the process sees it
+ */
+struct sys_map {
+	uint64_t start;
+	uint64_t end;
+	uint64_t offset;
+	enum sys_dev kind;
+	unsigned int minor_nr;
+	char path[64];
+};
+
+/* Primary minors: 226:0 to 226:63; render minors: 226:128 to 226:191 */
 #define SYS_DRM_MAJOR		226
+#define SYS_PRIMARY_LAST	63
 #define SYS_RENDER_FIRST	128
 #define SYS_RENDER_LAST		191
 #define SYS_RENDER_COUNT	(SYS_RENDER_LAST - SYS_RENDER_FIRST + 1)
@@ -71,8 +107,17 @@ int sys_find_holders(int fd, struct sys_holders *out);
 int sys_borrow_fd(pid_t pid, dev_t rdev);
 int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT]);
 pid_t sys_ns_pid(pid_t pid);
+pid_t sys_tracer(pid_t pid);
 pid_t sys_self(void);
 bool sys_exists(pid_t pid);
 void sys_kill_tracees(pid_t pid);
+
+/* sys_tree.c */
+int sys_tracees(pid_t **list, size_t *nr);
+int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr);
+int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr);
+int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value);
+int sys_gem_handles(pid_t pid, int fd, uint64_t *nr);
+int sys_render_of(unsigned int minor_nr);
 
 #endif

@@ -264,6 +264,62 @@ void sys_kill_tracees(pid_t pid)
 	fake.kills++;
 }
 
+int sys_tracees(pid_t **list, size_t *nr)
+{
+	*list = calloc(1, sizeof(**list));
+	(*list)[0] = fake.real_pid;
+	*nr = fake.traced;
+	return 0;
+}
+
+int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr)
+{
+	CHECK(pid == fake.real_pid);
+	*list = calloc(FAKE_MAX_MAPS, sizeof(**list));
+	memcpy(*list, fake.fd_list, sizeof(fake.fd_list));
+	*nr = fake.nr_fds;
+	return 0;
+}
+
+int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr)
+{
+	CHECK(pid == fake.real_pid);
+	*list = calloc(FAKE_MAX_MAPS, sizeof(**list));
+	memcpy(*list, fake.maps, sizeof(fake.maps));
+	*nr = fake.nr_maps;
+	return 0;
+}
+
+/* Both drivers are ours, or both are mainline's. */
+int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value)
+{
+	const struct fake_file *f = pid ? NULL : find(fake_ino(fd));
+	int own_fd = f ? f->own_fd : fd;
+	unsigned int i;
+
+	if (fake.mainline)
+		return -ENOENT;
+	*value = !strcmp(key, "kfd-pid") ? fake.real_pid : 0;
+	for (i = 0; i < FAKE_MAX_INFOS; i++)
+		if (fake.infos[i].key && fake.infos[i].fd == own_fd &&
+		    !strcmp(fake.infos[i].key, key))
+			*value = fake.infos[i].value;
+	return 0;
+}
+
+int sys_gem_handles(pid_t pid, int fd, uint64_t *nr)
+{
+	CHECK(fake.mainline && (!pid || pid == fake.real_pid) && fd >= 0);
+	*nr = fake.gem_handles;
+	return fake.gem_handles < 0 ? fake.gem_handles : 0;
+}
+
+int sys_render_of(unsigned int minor_nr)
+{
+	CHECK(minor_nr <= SYS_PRIMARY_LAST);
+	return fake.primary_render ? (int)fake.primary_render : -ENOENT;
+}
+
 static int process_info(struct kfd_ioctl_criu_args *args)
 {
 	fake.paused = 1;

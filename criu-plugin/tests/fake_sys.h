@@ -9,9 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sys.h"
+
 #define FAKE_MAX_BOS	8
 #define FAKE_MAX_GPUS	2
 #define FAKE_MAX_UPDATES	16
+#define FAKE_MAX_MAPS	8
+#define FAKE_MAX_INFOS	8
+
+/**
+ * struct fake_info - a line of a file's fdinfo that is not 0
+ * @fd: the file's number in the process
+ * @key: of the line
+ * @value: in it
+ */
+struct fake_info {
+	int fd;
+	const char *key;
+	uint64_t value;
+};
 
 /**
  * struct fake_machine - what the plugin finds, and what it has done
@@ -52,6 +68,15 @@
  * @nr_updates: how often that was called
  * @updates: with what
  * @render_vmas: mappings of the first render node
+ * @traced: criu traces the process
+ * @mainline: the render nodes count nothing in fdinfo and take no parts
+ * @gem_handles: what a mainline node lists, or a negative errno
+ * @infos: what else fdinfo has; other keys that there are say 0
+ * @fd_list: device files that the process has open
+ * @nr_fds: entries of @fd_list
+ * @maps: its mappings of devices
+ * @nr_maps: entries of @maps
+ * @primary_render: the render node of the GPU with any primary node, or 0
  */
 struct fake_machine {
 	unsigned int nr_gpus;
@@ -91,6 +116,15 @@ struct fake_machine {
 	unsigned int nr_updates;
 	struct kfd_ioctl_alloc_memory_of_gpu_args updates[FAKE_MAX_UPDATES];
 	unsigned int render_vmas;
+	bool traced;
+	bool mainline;
+	int gem_handles;
+	struct fake_info infos[FAKE_MAX_INFOS];
+	struct sys_fd fd_list[FAKE_MAX_MAPS];
+	unsigned int nr_fds;
+	struct sys_map maps[FAKE_MAX_MAPS];
+	unsigned int nr_maps;
+	unsigned int primary_render;
 };
 
 extern struct fake_machine fake;
