@@ -175,6 +175,8 @@ def stock_steps(series, newest):
                  sizes=last),
         in_vm(f"plugin-{series}", series, ["criu-plugin/tests/criu_guest.sh"],
               [modules, "plugin"], timeout=600, budget=150, group="driver", sizes=last),
+        in_vm(f"foreign-{series}", series, ["criu-plugin/tests/foreign_guest.sh"],
+              [modules, "plugin"], timeout=600, budget=120, group="driver", sizes=last),
         Step(f"dkms-build-{series}", ["selftests/dkms_build.sh", kver], [modules], tap=True,
              budget=120, sizes=first),
         in_vm(f"dkms-{series}", series, ["selftests/dkms_guest.sh"], [f"dkms-build-{series}"],

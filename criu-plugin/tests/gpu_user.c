@@ -20,6 +20,8 @@
  *		mapping: see gpu_user_moved.c
  *	orphan, orphan_exec, inherited, outside
  *		files of another process: see gpu_held.c
+ *	split	mappings in pieces: see gpu_user_split.c
+ *	more	that has to do with other files: see gpu_user_foreign.c
  */
 #define _GNU_SOURCE
 #include "gpu_user.h"
@@ -76,7 +78,7 @@ static unsigned int nr_fds;
 void report(const char *format, ...)
 {
 	int fd = open(result_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	char text[256];
+	char text[2 * 16384];
 	va_list ap;
 
 	va_start(ap, format);
@@ -433,7 +435,7 @@ int main(int argc, char **argv)
 		use_orphan(!strcmp(mode, "orphan_exec"));
 	} else if (!strcmp(mode, "inherited") || !strcmp(mode, "outside")) {
 		use_inherited(!strcmp(mode, "outside"));
-	} else {
+	} else if (!use_foreign(mode)) {
 		find_gpus();
 		if (!strcmp(mode, "bos"))
 			use_bos();

@@ -43,5 +43,10 @@ void use_moved(void);
 void use_orphan(bool exec);
 void use_inherited(bool outside);
 void hold_files(int kfd, int drm);
+/* gpu_user_foreign.c */
+bool use_foreign(const char *mode);
+
+/* gpu_user_split.c */
+void use_split(void);
 
 #endif
