@@ -187,7 +187,7 @@ freeze()
 	BYTES=$(du -sb --apparent-size "$IMG" | cut -f1)
 	say dumped "at step $AT with $((QUEUED - AT)) steps in the queues:" \
 		"$(mib "$BYTES") MiB in $(seconds "$DUMP_MS") s, $(rate "$BYTES" "$DUMP_MS") MB/s"
-	[ "$AT" -lt "$STEPS" ] || stop "the chain was through before the dump"
+	[ "$AT" -lt "$STEPS" ] || stop "the chain was through before the dump: $STEPS steps are too few here"
 	[ "$QUEUED" -gt "$AT" ] || stop "nothing was in the queues"
 }
 

@@ -22,7 +22,7 @@ run()
 	make_tree
 	(
 		set -eE
-		trap 'echo "line $LINENO of $1: $BASH_COMMAND"; cat "$tmp/err"' ERR
+		trap 'echo "line $LINENO: $BASH_COMMAND"; cat "$tmp/err"' ERR
 		cd "$tmp/tree"
 		"$1"
 	) > "$tmp/log" 2>&1
@@ -71,7 +71,7 @@ demo_is_refused()
 {
 	local bad
 
-	for bad in STEPS=abc STEPS=0 STEPS=-5 STEPS=1.5 STEPS=0x100 STEPS=010 STEPS=99999999 \
+	for bad in STEPS=abc STEPS=0 STEPS=255 STEPS=-5 STEPS=1.5 STEPS=0x100 STEPS=010 STEPS=99999999 \
 		STEPS=99999999999999999999 "STEPS=1 2" VERBOSE=2 VERBOSE=yes KERNEL=nonsense \
 		KERNEL=5.10 DEMO=nonsense PLAN=n STEP=100 STEPS nonsense -v --help ""; do
 		refused demo/run "$bad"
@@ -98,8 +98,8 @@ demo_is_run()
 {
 	demo/run STEPS=9999999 VERBOSE=1 KERNEL=6.12
 	grep -e "--kernel 6.12 .* --env VERBOSE=1 --env STEPS=9999999 " "$tmp/booted"
-	demo/run STEPS=1
-	grep -e "--kernel 6.1 .* --env VERBOSE=0 --env STEPS=1 " "$tmp/booted"
+	demo/run STEPS=256
+	grep -e "--kernel 6.1 .* --env VERBOSE=0 --env STEPS=256 " "$tmp/booted"
 	demo/run KERNEL= VERBOSE= STEPS=
 	grep -e "--env STEPS=4096 " "$tmp/booted"
 	demo/run DEMO=liveupdate "PLAN=$(printf 'nl%.0s' {1..31})"
@@ -111,7 +111,7 @@ demo_is_run()
 # --check looks, and that is all
 is_only_checked()
 {
-	demo/run --check STEPS=5
+	demo/run --check STEPS=500
 	bench/run --check
 	[ ! -e "$tmp/booted" ]
 	refused demo/run --check STEPS=x

@@ -28,7 +28,7 @@ run()
 	make_package
 	(
 		set -eE
-		trap 'echo "line $LINENO of $1: $BASH_COMMAND"' ERR
+		trap 'echo "line $LINENO: $BASH_COMMAND"' ERR
 		"$1"
 	) > "$tmp/log" 2>&1
 	rc=$?
