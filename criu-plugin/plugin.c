@@ -20,6 +20,7 @@
 #include "foreign.h"
 #include "restore.h"
 #include "sys.h"
+#include "tracees.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -32,17 +33,33 @@ static int kfd_plugin_init(int stage)
 	return 0;
 }
 
+/* Of rings criu says little, or nothing: looked for before anything is paused. */
+static bool looked_for_rings, refused_rings;
+
+static bool tree_has_rings(void)
+{
+	if (!looked_for_rings)
+		refused_rings = tracees_have_rings();
+	looked_for_rings = true;
+	return refused_rings;
+}
+
 static void kfd_plugin_exit(int stage, int ret)
 {
-	(void)ret;
-	if (stage != CR_PLUGIN_STAGE__RESTORE)
-		dump_finish();
+	if (stage == CR_PLUGIN_STAGE__RESTORE)
+		return;
+	/* The processes are stopped still, if criu has come across one itself. */
+	if (ret)
+		tree_has_rings();
+	looked_for_rings = false;
+	dump_finish();
 }
 
 EXPORT CR_PLUGIN_REGISTER("kfd_plugin", kfd_plugin_init, kfd_plugin_exit)
 
 static int kfd_plugin_dump_file(int fd, int id)
 {
+	int dir = criu_get_image_dir(), ret;
 	unsigned int minor_nr;
 	struct stat st;
 
@@ -50,11 +67,15 @@ static int kfd_plugin_dump_file(int fd, int id)
 		return -ENOTSUP;
 	switch (sys_classify(&st, &minor_nr)) {
 	case SYS_DEV_KFD:
-		return dump_kfd_file(criu_get_image_dir(), fd, id) ? -1 : 0;
+		if (tree_has_rings())
+			return -1;
+		ret = dump_kfd_file(dir, fd, id);
+		break;
 	case SYS_DEV_RENDER:
 		if (!dump_is_our_render(minor_nr))
 			return -ENOTSUP;
-		return dump_render_file(criu_get_image_dir(), fd, id, minor_nr) ? -1 : 0;
+		ret = dump_render_file(dir, fd, id, minor_nr);
+		break;
 	case SYS_DEV_PRIMARY:
 		/* criu refuses it; of a GPU of KFD's, this says why. */
 		return foreign_check_tree() ? -1 : -ENOTSUP;
@@ -62,6 +83,7 @@ static int kfd_plugin_dump_file(int fd, int id)
 		foreign_check_other(fd);
 		return -ENOTSUP;
 	}
+	return ret ? -1 : 0;
 }
 
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
@@ -85,7 +107,7 @@ static int kfd_plugin_handle_vma(int fd, const struct stat *st)
 	(void)fd;
 	switch (sys_classify(st, &minor_nr)) {
 	case SYS_DEV_KFD:
-		return foreign_check_tree() ? -1 : 0;
+		return tree_has_rings() || foreign_check_tree() ? -1 : 0;
 	case SYS_DEV_RENDER:
 		if (!dump_is_our_render(minor_nr))
 			return -ENOTSUP;

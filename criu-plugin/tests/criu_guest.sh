@@ -279,7 +279,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..30"
+echo "1..31"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -303,6 +303,7 @@ round_trip inherited inherited 2
 orphan orphan
 orphan orphan_exec
 outside
+uring
 : > $dir/why
 kernel_complaints >> $dir/why
 unload_modules || why "the modules cannot be unloaded"

@@ -15,7 +15,7 @@ refused_with()
 	local regex=$1
 
 	shift
-	env "$@" criu dump -t "$PID" -D $dir/img -o dump.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
+	env "$@" timeout -s KILL 60 criu dump -t "$PID" -D $dir/img -o dump.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
 		why "the dump was not refused"
 	grep -qE "kfd_plugin: Error: $regex" $dir/img/dump.log ||
 		why "no message \"$regex\": $(grep -E 'kfd_plugin|Error' $dir/img/dump.log)"
@@ -72,4 +72,27 @@ outside()
 	finish 2
 	kill -9 "$PID" 2>/dev/null
 	result outside
+}
+
+# Two rings and a GPU, then a thread of the kernel's that a ring has left: refused
+# and named. Then neither, and a GPU whose work is not going to be done in time.
+uring()
+{
+	start uring 1
+	refused_with "process $PID: its fd [0-9]+ is an io_uring, .*drain and close it first"
+	kill -USR1 "$PID"
+	await 2 ready
+	refused_with "process $PID: its thread [0-9]+ is the kernel's, from an io_uring"
+	kill -USR1 "$PID"
+	await 3 ready
+	refused_with 'the driver refused: PROCESS_INFO ETIME queue [0-9]+ of GPU [0-9]+ is not drained' \
+		KFD_PLUGIN_DRAIN_MS=50 KFD_PLUGIN_DRAIN_ONLY=1
+	grep -q '(not done within KFD_PLUGIN_DRAIN_MS' $dir/img/dump.log ||
+		why "no hint: $(grep kfd_plugin $dir/img/dump.log)"
+	if run_criu dump -t "$PID"; then
+		gone
+		run_criu restore -d && finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result uring
 }

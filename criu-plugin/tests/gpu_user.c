@@ -22,6 +22,7 @@
  *		files of another process: see gpu_held.c
  *	split	mappings in pieces: see gpu_user_split.c
  *	more	that has to do with other files: see gpu_user_foreign.c
+ *	uring	two io_urings beside a GPU: see gpu_uring.c
  */
 #define _GNU_SOURCE
 #include "gpu_user.h"
@@ -435,6 +436,8 @@ int main(int argc, char **argv)
 		use_orphan(!strcmp(mode, "orphan_exec"));
 	} else if (!strcmp(mode, "inherited") || !strcmp(mode, "outside")) {
 		use_inherited(!strcmp(mode, "outside"));
+	} else if (!strcmp(mode, "uring")) {
+		use_uring();
 	} else if (!use_foreign(mode)) {
 		find_gpus();
 		if (!strcmp(mode, "bos"))

@@ -49,4 +49,7 @@ bool use_foreign(const char *mode);
 /* gpu_user_split.c */
 void use_split(void);
 
+/* gpu_uring.c */
+void use_uring(void);
+
 #endif

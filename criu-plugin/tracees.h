@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The processes being dumped, as procfs shows them.
+ */
+#ifndef KFD_PLUGIN_TRACEES_H
+#define KFD_PLUGIN_TRACEES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+int tracees_each(bool (*visit)(pid_t pid, void *arg), void *arg);
+bool tracees_have_rings(void);
+
+#endif
