@@ -98,6 +98,14 @@ static int read_machine(void)
 }
 
 /**
+ * dump_get_id() - the number that all images of this dump share
+ */
+uint64_t dump_get_id(void)
+{
+	return dump.dump_id;
+}
+
+/**
  * dump_is_our_render() - whether a render node is of a GPU that KFD drives
  * @minor_nr: of the render node
  */
@@ -544,6 +552,8 @@ static int fill_file(KfdFileEntry *e, int fd, const struct sys_holders *holders)
 	e->n_holders = holders->nr;
 	e->flags = flags < 0 ? O_RDWR : flags;
 	e->dump_id = dump.dump_id;
+	e->has_inventory = 1;
+	e->inventory = 1;
 	e->gpus = dump.gpus.gpus;
 	e->n_gpus = dump.gpus.nr;
 	return 0;

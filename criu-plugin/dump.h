@@ -9,10 +9,12 @@
 #define KFD_PLUGIN_DUMP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 bool dump_is_our_render(unsigned int minor_nr);
 int dump_kfd_file(int dir, int fd, unsigned int id);
 int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr);
+uint64_t dump_get_id(void);
 void dump_finish(void);
 
 #endif

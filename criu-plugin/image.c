@@ -13,6 +13,7 @@
 #define XXH_INLINE_ALL
 #include "image.h"
 
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -84,6 +85,8 @@ static const char *image_name(char *name, enum image_kind kind, unsigned int id,
 {
 	if (kind == IMAGE_CONTENTS)
 		snprintf(name, NAME_LEN, "kfd-contents-%u-%u.img", id, nr);
+	else if (kind == IMAGE_INVENTORY)
+		snprintf(name, NAME_LEN, "kfd-inventory.img");
 	else
 		snprintf(name, NAME_LEN, "kfd-%s-%u.img",
 			 kind == IMAGE_FILE ? "file" : "process", id);
@@ -208,6 +211,29 @@ int image_write_file(int dir, unsigned int id, const KfdFileEntry *entry)
 int image_write_process(int dir, unsigned int id, const KfdProcess *process)
 {
 	return write_message(dir, IMAGE_PROCESS, id, &process->base);
+}
+
+/**
+ * image_write_inventory() - write kfd-inventory.img
+ * @dir: image directory
+ * @inventory: the message
+ *
+ * Return: 0, or a negative errno; the error has been logged.
+ */
+int image_write_inventory(int dir, const KfdInventory *inventory)
+{
+	return write_message(dir, IMAGE_INVENTORY, 0, &inventory->base);
+}
+
+/**
+ * image_remove_inventory() - remove kfd-inventory.img, if there is one
+ * @dir: image directory
+ */
+void image_remove_inventory(int dir)
+{
+	char name[NAME_LEN];
+
+	unlinkat(dir, image_name(name, IMAGE_INVENTORY, 0, 0), 0);
 }
 
 /**
@@ -345,8 +371,11 @@ static int read_message(int dir, enum image_kind kind, unsigned int id,
 	fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		ret = -errno;
-		/* No such kfd-file is how other plugins' files are told apart. */
-		if (ret != -ENOENT || kind != IMAGE_FILE)
+		/*
+		 * No such kfd-file is how other plugins' files are told apart,
+		 * and older dumps have no inventory.
+		 */
+		if (ret != -ENOENT || (kind != IMAGE_FILE && kind != IMAGE_INVENTORY))
 			pr_err("%s: cannot be opened: %s\n", name, strerror(-ret));
 		return ret;
 	}
@@ -596,5 +625,74 @@ int image_open_contents(int dir, unsigned int id, unsigned int nr,
 	if (!ret)
 		return fd;
 	close(fd);
+	return ret;
+}
+
+/* Whether a file may be made under a name: nothing but what libhsakmt and criu use. */
+static bool shm_name_ok(const char *name)
+{
+	static const char * const prefixes[] = { "hsakmt_", "sem.hsakmt_", "link_remap." };
+	const char *c;
+	size_t i;
+
+	if (strlen(name) >= NAME_LEN)
+		return false;
+	for (c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_.-", *c))
+			return false;
+	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+static int check_shm(const char *image, const KfdShmFile *f, size_t index)
+{
+	size_t i;
+
+	if (!f->n_names || f->n_names > IMAGE_MAX_SHM_NAMES || f->mode & ~0777u ||
+	    f->contents.len > IMAGE_MAX_SHM_SIZE) {
+		pr_err("%s: impossible file %zu of /dev/shm: %zu names, %zu bytes, mode %#o\n",
+		       image, index, f->n_names, f->contents.len, f->mode);
+		return -EINVAL;
+	}
+	for (i = 0; i < f->n_names; i++) {
+		if (shm_name_ok(f->names[i]))
+			continue;
+		pr_err("%s: file %zu of /dev/shm has a name that is not libhsakmt's\n", image,
+		       index);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * image_read_inventory() - read and check kfd-inventory.img
+ * @dir: image directory
+ * @out: the message; kfd_inventory__free_unpacked() it
+ *
+ * Return: 0; -ENOENT when there is none, which is not logged; or another
+ * negative errno, logged.
+ */
+int image_read_inventory(int dir, KfdInventory **out)
+{
+	ProtobufCMessage *msg;
+	char name[NAME_LEN];
+	size_t i;
+	int ret;
+
+	ret = read_message(dir, IMAGE_INVENTORY, 0, &kfd_inventory__descriptor, &msg);
+	if (ret)
+		return ret;
+	*out = (KfdInventory *)msg;
+	image_name(name, IMAGE_INVENTORY, 0, 0);
+	if ((*out)->n_shm > IMAGE_MAX_SHM) {
+		pr_err("%s: %zu files of /dev/shm\n", name, (*out)->n_shm);
+		ret = -EINVAL;
+	}
+	for (i = 0; !ret && i < (*out)->n_shm; i++)
+		ret = check_shm(name, (*out)->shm[i], i);
+	if (ret)
+		kfd_inventory__free_unpacked(*out, NULL);
 	return ret;
 }

@@ -6,9 +6,11 @@
  *   kfd-file-ID.img         an open file of /dev/kfd or of a render node
  *   kfd-process-ID.img      the GPU state of the process behind that file
  *   kfd-contents-ID-N.img   pages of its buffers, written by thread N
+ *   kfd-inventory.img       which of the first there are, and small files that
+ *                           have to be there elsewhere
  *
- * Every file begins with struct image_header. In the first two a protobuf
- * message follows, and nothing after it; in the third, pages from byte 4096 on.
+ * Every file begins with struct image_header. In those of contents pages follow
+ * from byte 4096 on; in the others a protobuf message, and nothing after it.
  * Everything is little-endian.
  */
 #ifndef KFD_PLUGIN_IMAGE_H
@@ -27,6 +29,10 @@
 /* Bounds for what is believed of an image; far above what a driver makes. */
 #define IMAGE_MAX_PAYLOAD	(1ULL << 30)
 #define IMAGE_MAX_DEVICES	256
+/* Of the inventory: names and bytes of a file, and files. */
+#define IMAGE_MAX_SHM_NAMES	8
+#define IMAGE_MAX_SHM_SIZE	(1U << 20)
+#define IMAGE_MAX_SHM		16
 #define IMAGE_MAX_BO_SIZE	(1ULL << 47)
 
 /**
@@ -34,11 +40,13 @@
  * @IMAGE_FILE: kfd-file-ID.img
  * @IMAGE_PROCESS: kfd-process-ID.img
  * @IMAGE_CONTENTS: kfd-contents-ID-N.img
+ * @IMAGE_INVENTORY: kfd-inventory.img
  */
 enum image_kind {
 	IMAGE_FILE = 1,
 	IMAGE_PROCESS = 2,
 	IMAGE_CONTENTS = 3,
+	IMAGE_INVENTORY = 4,
 };
 
 /**
@@ -75,9 +83,12 @@ int image_write_file(int dir, unsigned int id, const KfdFileEntry *entry);
 int image_write_process(int dir, unsigned int id, const KfdProcess *process);
 int image_create_contents(int dir, unsigned int id, unsigned int nr, uint64_t dump_id);
 void image_remove(int dir, unsigned int id);
+int image_write_inventory(int dir, const KfdInventory *inventory);
+void image_remove_inventory(int dir);
 
 int image_read_file(int dir, unsigned int id, KfdFileEntry **out);
 int image_read_process(int dir, unsigned int id, KfdProcess **out);
+int image_read_inventory(int dir, KfdInventory **out);
 int image_open_contents(int dir, unsigned int id, unsigned int nr,
 			const KfdProcess *process);
 int image_file_id(const char *name, unsigned int *id);

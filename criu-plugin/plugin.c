@@ -4,8 +4,8 @@
  * unmodified criu (written against 3.17.1).
  *
  * Only the hooks are here: what is ours, and who handles it. A process that
- * uses no GPU is left alone; nothing is opened or read before a device file
- * of ours turns up.
+ * uses no GPU is left alone; but for images of this plugin nothing is opened or
+ * read before a device file of ours turns up.
  */
 #include "criu_api.h"
 #include <errno.h>
@@ -15,10 +15,12 @@
 
 #include "criu.h"
 #include "dump.h"
+#include "inventory.h"
 #include "log.h"
 #include "options.h"
 #include "foreign.h"
 #include "restore.h"
+#include "shm.h"
 #include "sys.h"
 #include "tracees.h"
 
@@ -30,6 +32,12 @@ static int kfd_plugin_init(int stage)
 	pr_debug("loaded, stage %d\n", stage);
 	if (options_check())
 		return -1;
+	if (stage == CR_PLUGIN_STAGE__DUMP)
+		inventory_begin(criu_get_image_dir());
+	if (stage == CR_PLUGIN_STAGE__RESTORE && inventory_check(criu_get_image_dir())) {
+		shm_take_back();
+		return -1;
+	}
 	return 0;
 }
 
@@ -46,13 +54,17 @@ static bool tree_has_rings(void)
 
 static void kfd_plugin_exit(int stage, int ret)
 {
-	if (stage == CR_PLUGIN_STAGE__RESTORE)
+	if (stage == CR_PLUGIN_STAGE__RESTORE) {
+		if (ret)
+			shm_take_back();
 		return;
+	}
 	/* The processes are stopped still, if criu has come across one itself. */
 	if (ret)
 		tree_has_rings();
 	looked_for_rings = false;
 	dump_finish();
+	inventory_finish(criu_get_image_dir(), ret);
 }
 
 EXPORT CR_PLUGIN_REGISTER("kfd_plugin", kfd_plugin_init, kfd_plugin_exit)
@@ -83,7 +95,7 @@ static int kfd_plugin_dump_file(int fd, int id)
 		foreign_check_other(fd);
 		return -ENOTSUP;
 	}
-	return ret ? -1 : 0;
+	return ret || inventory_add(dir, id, dump_get_id()) ? -1 : 0;
 }
 
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
@@ -95,6 +107,9 @@ static int kfd_plugin_restore_file(int id, bool *retry_needed)
 
 	if (criu_asks_to_retry())
 		*retry_needed = false;
+	/* It may be another plugin's. Without an inventory nobody knows. */
+	if (fd == -ENOTSUP)
+		pr_warn("file %#x: if it is a GPU's, kfd-file-%u.img is missing\n", id, id);
 	return fd >= 0 || fd == -ENOTSUP ? fd : -1;
 }
 

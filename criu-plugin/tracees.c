@@ -10,9 +10,12 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -42,6 +45,45 @@ int tracees_each(bool (*visit)(pid_t pid, void *arg), void *arg)
 			break;
 	free(list);
 	return 0;
+}
+
+/* Whether a process has this one's mounts, so that a path is the same to both. */
+static bool same_mounts(pid_t pid)
+{
+	struct stat own, other;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	return !stat("/proc/self/ns/mnt", &own) && !stat(path, &other) &&
+	       own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
+/**
+ * tracee_maps_file() - whether a process has a file mapped
+ * @pid: of the process; one with other mounts has none of ours
+ * @dev: of the file's file system
+ * @ino: of the file
+ */
+bool tracee_maps_file(pid_t pid, dev_t dev, ino_t ino)
+{
+	char path[64], line[4500];
+	bool found = false;
+	FILE *f;
+
+	if (!same_mounts(pid))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		unsigned int maj, min;
+		uint64_t inode;
+
+		if (sscanf(line, "%*s %*s %*s %x:%x %" SCNu64, &maj, &min, &inode) == 3)
+			found = inode == ino && makedev(maj, min) == dev;
+	}
+	if (f)
+		fclose(f);
+	return found;
 }
 
 /* The number of an io_uring that a process has open, or -1. */

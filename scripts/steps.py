@@ -119,6 +119,9 @@ def steps(size):
                                  sizes=[CHECK]))
     for series in kernels.SERIES:
         out += stock_steps(series, series == kernels.SERIES[-1])
+    out.append(Step("elsewhere", ["criu-plugin/tests/elsewhere"],
+                    [*(f"modules-{series}" for series in kernels.SERIES), "plugin", "demo-tools"],
+                    tap=True, timeout=1600 + BOOT, budget=120))
     out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
     out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=40, group="builds"))
     out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=20, group="builds"))

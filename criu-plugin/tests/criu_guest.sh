@@ -279,7 +279,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..31"
+echo "1..32"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -299,6 +299,7 @@ resume_fails_namespace resume_fails_in_a_namespace mixed 4
 keep_stopped
 damaged
 options
+missing_image
 round_trip inherited inherited 2
 orphan orphan
 orphan orphan_exec

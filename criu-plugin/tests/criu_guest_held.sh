@@ -42,6 +42,38 @@ options()
 	result options
 }
 
+# must_name IMAGE: a restore without it, or with a part of it, fails and names it
+must_name()
+{
+	criu restore -d -D $dir/img -o restore.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
+		why "restored without $1"
+	grep -q "kfd_plugin: Error: $1: " $dir/img/restore.log ||
+		why "$1 is not named: $(grep Error $dir/img/restore.log)"
+}
+
+# Each image of a GPU taken away, and cut short
+missing_image()
+{
+	local image name
+
+	start bos 1
+	if run_criu dump -t "$PID"; then
+		gone
+		for image in "$dir"/img/kfd-*.img; do
+			name=$(basename "$image")
+			mv "$image" $dir/away
+			must_name "$name"
+			cp $dir/away "$image"
+			truncate -s -1 "$image"
+			must_name "$name"
+			mv $dir/away "$image"
+		done
+		run_criu restore -d && finish 1
+	fi
+	kill -9 "$PID" 2>/dev/null
+	result missing_image
+}
+
 # orphan MODE: the file of a parent that is gone comes back as just that
 orphan()
 {
