@@ -290,6 +290,7 @@ static void use_imported(void)
 	};
 	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
 	struct kfd_ioctl_import_dmabuf_args import = { .va_addr = 2 * GPU_VA };
+	struct drm_gem_close gone = { 0 };
 
 	open_kfd();
 	acquire();
@@ -301,6 +302,9 @@ static void use_imported(void)
 	import.dmabuf_fd = prime.fd;
 	REQUIRE(!ioctl(kfd, AMDKFD_IOC_IMPORT_DMABUF, &import));
 	close(prime.fd);
+	/* what is left of it is KFD's alone */
+	gone.handle = make.out.handle;
+	REQUIRE(!ioctl(gpus[0].drm, DRM_IOCTL_GEM_CLOSE, &gone));
 	wait_signal();
 	check(false);
 }
