@@ -19,7 +19,9 @@
  * a buffer by the offset at which it starts, so only a driver that says that
  * it takes parts can map them.
  *
- * Primary nodes, which criu cannot open again, and mapped DMA-BUFs.
+ * Primary nodes, which criu cannot open again; DMA-BUFs, sync files and fds of
+ * sync objects, open or mapped. criu would refuse all of these, but late, and
+ * does not say what they are.
  *
  * The tree is looked at once, from the first hook that has to do with a GPU:
  * all of it is stopped by then, and nothing has been paused or saved yet. Which
@@ -148,6 +150,36 @@ static int refuse_primary(const struct sys_holder *h, unsigned int minor_nr)
 	return -EBUSY;
 }
 
+/* What a file without a path is that no image can hold, or NULL. */
+static const char *held_file(const char *name)
+{
+	static const struct {
+		const char *name;
+		const char *what;
+	} known[] = {
+		{ "/dmabuf:", "a DMA-BUF" },
+		{ "anon_inode:sync_file", "a sync file (a fence)" },
+		{ "anon_inode:syncobj_file", "a sync object" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strncmp(name, known[i].name, strlen(known[i].name)))
+			return known[i].what;
+	return NULL;
+}
+
+static int check_anon(const struct sys_holder *h, const struct sys_fd *f)
+{
+	const char *what = held_file(f->name);
+
+	if (!what)
+		return 0;	/* criu's business */
+	pr_err("process %d: fd %d is %s, which no image can hold: have the program close it before the dump\n",
+	       h->ns_pid, f->fd, what);
+	return -EBUSY;
+}
+
 static int check_fds(const struct sys_holder *h, bool *own_kfd)
 {
 	struct sys_fd *fds;
@@ -166,6 +198,8 @@ static int check_fds(const struct sys_holder *h, bool *own_kfd)
 			ret = foreign_check_file(h, f->fd, f->minor_nr);
 		else if (f->kind == SYS_DEV_PRIMARY && is_our_primary(f->minor_nr))
 			ret = refuse_primary(h, f->minor_nr);
+		else if (f->kind == SYS_DEV_ANON)
+			ret = check_anon(h, f);
 	}
 	free(fds);
 	return ret;
@@ -186,8 +220,9 @@ static bool has_its_name(const struct sys_map *m)
 
 static int check_map(const struct sys_holder *h, const struct sys_map *m, bool own_kfd)
 {
-	if (m->kind == SYS_DEV_DMABUF) {
-		pr_err("process %d: maps a DMA-BUF at 0x%" PRIx64 ", which no image can hold: have the program unmap it before the dump\n",
+	if (m->kind == SYS_DEV_ANON) {
+		pr_err("process %d: maps a DMA-BUF at 0x%" PRIx64 ", which no image can hold: "
+		       "have the program unmap it before the dump\n",
 		       h->ns_pid, m->start);
 		return -EBUSY;
 	}
@@ -196,12 +231,15 @@ static int check_map(const struct sys_holder *h, const struct sys_map *m, bool o
 	if (m->kind == SYS_DEV_RENDER && !dump_is_our_render(m->minor_nr))
 		return 0;
 	if (!own_kfd) {
-		pr_err("process %d: maps %s at 0x%" PRIx64 " and has no file of /dev/kfd of its own open: have it unmap that, or keep the file open\n",
+		pr_err("process %d: maps %s at 0x%" PRIx64 " and has no file of /dev/kfd of its "
+		       "own open: have it unmap that, or keep the file open\n",
 		       h->ns_pid, m->path, m->start);
 		return -EBUSY;
 	}
 	if (!has_its_name(m)) {
-		pr_err("process %d: maps a GPU's device at 0x%" PRIx64 " under the name %s, by which it will not be found: have the program open it as /dev/kfd or /dev/dri/renderD%u\n",
+		pr_err("process %d: maps a GPU's device at 0x%" PRIx64 " under the name %s, by "
+		       "which it will not be found: have the program open it as /dev/kfd or "
+		       "/dev/dri/renderD%u\n",
 		       h->ns_pid, m->start, m->path,
 		       m->kind == SYS_DEV_RENDER ? m->minor_nr : SYS_RENDER_FIRST);
 		return -EBUSY;
@@ -316,14 +354,19 @@ static int check_bo_map(const struct sys_holder *h, int kfd, const struct sys_ma
 	} else {
 		bo = bo_of_map(m, bos, nr_bos);
 		if (!bo) {
-			pr_err("process %d: maps %s at 0x%" PRIx64 ", offset 0x%" PRIx64 ", where no buffer of KFD's is: one that has been freed, or is not KFD's: have the program unmap it\n",
+			pr_err("process %d: maps %s at 0x%" PRIx64 ", offset 0x%" PRIx64
+			       ", where no buffer of KFD's is: one that has been freed, or is not "
+			       "KFD's: have the program unmap it\n",
 			       h->ns_pid, m->path, m->start, m->offset);
 			return -EBUSY;
 		}
 		if (m->offset == bo->offset || node_takes_parts(h, m->minor_nr))
 			return 0;
 	}
-	pr_err("process %d: the mapping of %s at 0x%" PRIx64 ", offset 0x%" PRIx64 ", is what munmap() or mprotect() left of one, and this kernel's driver maps buffers only whole or from their start: have the program map the buffer again in one piece\n",
+	pr_err("process %d: the mapping of %s at 0x%" PRIx64 ", offset 0x%" PRIx64
+	       ", is what munmap() or mprotect() left of one, and this kernel's driver maps "
+	       "buffers only from their start, doorbells only whole: have the program map it "
+	       "again in one piece\n",
 	       h->ns_pid, m->path, m->start, m->offset);
 	return -EBUSY;
 }
@@ -339,7 +382,7 @@ static int check_bo_map(const struct sys_holder *h, int kfd, const struct sys_ma
  * been logged.
  */
 int foreign_check_maps(const struct sys_holder *holder, int kfd, const struct mapped_bo *bos,
-		      size_t nr_bos)
+		       size_t nr_bos)
 {
 	struct sys_map *maps;
 	size_t nr, i;
@@ -365,29 +408,18 @@ int foreign_check_maps(const struct sys_holder *holder, int kfd, const struct ma
 /**
  * foreign_check_other() - say why criu is going to refuse a file, if it is a GPU's
  * @fd: a file that is none of ours
+ *
+ * The tree does not show it: it was sent through a socket and not received.
  */
 void foreign_check_other(int fd)
 {
-	static const struct {
-		const char *name;
-		const char *what;
-	} known[] = {
-		{ "/dmabuf:", "a DMA-BUF" },
-		{ "anon_inode:sync_file", "a sync file (a fence)" },
-		{ "anon_inode:syncobj_file", "a sync object" },
-		{ "anon_inode:kfd_smi_ev", "a file of SMI events" },
-	};
-	char path[64], name[128];
-	ssize_t len;
-	size_t i;
+	const char *what;
+	char name[40];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	len = readlink(path, name, sizeof(name) - 1);
-	name[len < 0 ? 0 : len] = '\0';
-	for (i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (!strncmp(name, known[i].name, strlen(known[i].name)))
-			pr_err("a process has %s open, which no image can hold: have the program close it before the dump\n",
-			       known[i].what);
+	sys_fd_name(0, fd, name, sizeof(name));
+	what = held_file(name);
+	if (what)
+		pr_err("%s, sent through a socket, is nothing that an image can hold\n", what);
 }
 
 /** foreign_check_finish() - the dump is over: forget what was found */

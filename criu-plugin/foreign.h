@@ -26,7 +26,7 @@ struct mapped_bo {
 int foreign_check_tree(void);
 int foreign_check_file(const struct sys_holder *holder, int fd, unsigned int minor_nr);
 int foreign_check_maps(const struct sys_holder *holder, int kfd, const struct mapped_bo *bos,
-		      size_t nr_bos);
+		       size_t nr_bos);
 void foreign_check_other(int fd);
 void foreign_check_finish(void);
 

@@ -23,14 +23,14 @@ struct kfd_ioctl_vaddr_info_args;
  * @SYS_DEV_KFD: /dev/kfd
  * @SYS_DEV_RENDER: a DRM render node, of any driver
  * @SYS_DEV_PRIMARY: a DRM primary node, of any driver
- * @SYS_DEV_DMABUF: no device file: of a mapping, that it is of a DMA-BUF
+ * @SYS_DEV_ANON: no device file but one without a path, which its name tells of
  */
 enum sys_dev {
 	SYS_DEV_OTHER,
 	SYS_DEV_KFD,
 	SYS_DEV_RENDER,
 	SYS_DEV_PRIMARY,
-	SYS_DEV_DMABUF,
+	SYS_DEV_ANON,
 };
 
 /**
@@ -56,15 +56,17 @@ struct sys_holders {
 };
 
 /**
- * struct sys_fd - a device file of ours that a process has open
- * @fd: its number there
+ * struct sys_fd - a device file of ours, or one without a path, that is open
+ * @fd: its number in the process
  * @kind: not SYS_DEV_OTHER
  * @minor_nr: of a DRM node
+ * @name: of SYS_DEV_ANON
  */
 struct sys_fd {
 	int fd;
 	enum sys_dev kind;
 	unsigned int minor_nr;
+	char name[40];
 };
 
 /**
@@ -116,6 +118,7 @@ void sys_kill_tracees(pid_t pid);
 int sys_tracees(pid_t **list, size_t *nr);
 int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr);
 int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr);
+void sys_fd_name(pid_t pid, int fd, char *name, size_t size);
 int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value);
 int sys_gem_handles(pid_t pid, int fd, uint64_t *nr);
 int sys_render_of(unsigned int minor_nr);

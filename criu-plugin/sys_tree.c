@@ -26,6 +26,7 @@ struct list_handles {
 	uint32_t num_entries;
 	uint32_t padding;
 };
+
 #define LIST_HANDLES	_IOWR('d', 0x59, struct list_handles)
 _Static_assert(LIST_HANDLES == 0xC0106459, "the number that the kernel knows");
 
@@ -79,7 +80,24 @@ int sys_tracees(pid_t **list, size_t *nr)
 }
 
 /**
- * sys_device_fds() - device files of ours that a process has open
+ * sys_fd_name() - what /proc shows an open file as
+ * @pid: a process that has it open; 0: this one
+ * @fd: its number there
+ * @name: out: as much of it as fits, or an empty string
+ * @size: bytes at @name
+ */
+void sys_fd_name(pid_t pid, int fd, char *name, size_t size)
+{
+	char path[64];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid ? pid : getpid(), fd);
+	len = readlink(path, name, size - 1);
+	name[len < 0 ? 0 : len] = '\0';
+}
+
+/**
+ * sys_device_fds() - device files of ours, and files without a path, that are open
  * @pid: the process
  * @list: out: allocated; free() it
  * @nr: out: their number
@@ -106,10 +124,14 @@ int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr)
 
 		if (!isdigit(de->d_name[0]) || fstatat(dirfd(d), de->d_name, &st, 0))
 			continue;
+		f.fd = atoi(de->d_name);
 		f.kind = sys_classify(&st, &f.minor_nr);
+		if (!(st.st_mode & S_IFMT)) {
+			f.kind = SYS_DEV_ANON;
+			sys_fd_name(pid, f.fd, f.name, sizeof(f.name));
+		}
 		if (f.kind == SYS_DEV_OTHER)
 			continue;
-		f.fd = atoi(de->d_name);
 		p = grow(&found, *nr, sizeof(f));
 		if (p)
 			*p = f;
@@ -132,9 +154,9 @@ static enum sys_dev classify_map(int map_files, struct sys_map *map)
 	char link[64];
 	struct stat st;
 
-	/* An anonymous file: the name is the driver's, and no path. */
+	/* No path, but a name that its exporter may have given it. */
 	if (!strncmp(map->path, "/dmabuf:", strlen("/dmabuf:")))
-		return SYS_DEV_DMABUF;
+		return SYS_DEV_ANON;
 	snprintf(link, sizeof(link), "%" PRIx64 "-%" PRIx64, map->start, map->end);
 	if (!fstatat(map_files, link, &st, 0))
 		return sys_classify(&st, &map->minor_nr);

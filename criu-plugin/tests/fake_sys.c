@@ -290,6 +290,12 @@ int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr)
 	return 0;
 }
 
+void sys_fd_name(pid_t pid, int fd, char *name, size_t size)
+{
+	CHECK(!pid && fd >= 0);
+	snprintf(name, size, "/dmabuf:");
+}
+
 /* Both drivers are ours, or both are mainline's. */
 int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value)
 {

@@ -42,7 +42,7 @@ comes_back()
 
 error="kfd_plugin: Error: "
 has="${error}process [0-9]+: renderD128, fd [0-9]+: has"
-held="${error}a process has"
+held="${error}process [0-9]+: fd [0-9]+ is"
 
 load_modules num_gpus=1
 echo "KTAP version 1"
@@ -52,9 +52,9 @@ left ctx 1 "$has 1 context that"
 left second 1 "$has 1 context that"
 left list 1 "$has 1 buffer list that"
 left syncobj 1 "$has 1 sync object that"
-left syncobj_fd 1 "$held a sync object open"
-left sync_file 1 "$held a sync file .* open"
-left dmabuf 1 "$held a DMA-BUF open"
+left syncobj_fd 1 "$held a sync object"
+left sync_file 1 "$held a sync file"
+left dmabuf 1 "$held a DMA-BUF"
 left dmabuf_mapped 1 "${error}process [0-9]+: maps a DMA-BUF at"
 left pidfd 1 "Can't dump file [0-9]+ of that type .*pidfd"
 left smi 1 "${error}the driver refused: PROCESS_INFO EISCONN"

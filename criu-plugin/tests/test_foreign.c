@@ -30,7 +30,9 @@
 
 static void add_fd(int fd, enum sys_dev kind, unsigned int minor_nr)
 {
-	fake.fd_list[fake.nr_fds++] = (struct sys_fd) { fd, kind, minor_nr };
+	fake.fd_list[fake.nr_fds++] = (struct sys_fd) {
+		.fd = fd, .kind = kind, .minor_nr = minor_nr,
+	};
 }
 
 static void add_map(enum sys_dev kind, uint64_t offset, uint64_t size, const char *path)
@@ -139,7 +141,8 @@ static void test_counts(void)
 	add_info(RENDER_FD, "kfd-bo-lists", 1);
 	add_info(RENDER_FD, "kfd-syncobjs", 1);
 	add_info(RENDER_FD, "kfd-jobs", 3);
-	refused_at_once("process 42: renderD128, fd 41: has 1 GEM buffer, 2 contexts, 1 buffer list, 1 sync object, 3 submitted jobs under way");
+	refused_at_once("process 42: renderD128, fd 41: has 1 GEM buffer, 2 contexts, "
+			"1 buffer list, 1 sync object, 3 submitted jobs under way");
 }
 
 static void test_each_count(void)
@@ -222,7 +225,8 @@ static void test_primary(void)
 	machine();
 	fake.primary_render = 128;
 	add_fd(51, SYS_DEV_PRIMARY, 0);
-	refused_at_once("has /dev/dri/card0 open or mapped: of a GPU only the render node (renderD128)");
+	refused_at_once("has /dev/dri/card0 open or mapped: of a GPU only the render node "
+			"(renderD128)");
 }
 
 static void test_foreign_primary(void)
@@ -233,10 +237,44 @@ static void test_foreign_primary(void)
 	passes();
 }
 
+static void test_files_without_path(void)
+{
+	static const char *const names[] = {
+		"/dmabuf:name", "anon_inode:sync_file", "anon_inode:syncobj_file",
+	};
+	unsigned int i;
+
+	machine();
+	add_fd(60, SYS_DEV_ANON, 0);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(fake.fd_list[2].name, sizeof(fake.fd_list[2].name), "%s", names[i]);
+		CHECK(dump() == -EBUSY);
+		CHECK(ktap_logged("process 42: fd 60 is a "));
+		CHECK(!fake.calls[KFD_CRIU_OP_PROCESS_INFO]);
+		dump_finish();
+	}
+	done();
+}
+
+/* That is for criu to see to. */
+static void test_other_file_without_path(void)
+{
+	machine();
+	add_fd(60, SYS_DEV_ANON, 0);
+	snprintf(fake.fd_list[2].name, sizeof(fake.fd_list[2].name), "anon_inode:[eventfd]");
+	passes();
+}
+
+static void test_unseen_file_without_path(void)
+{
+	foreign_check_other(0);
+	CHECK(ktap_logged("a DMA-BUF, sent through a socket"));
+}
+
 static void test_mapped_dmabuf(void)
 {
 	machine();
-	add_map(SYS_DEV_DMABUF, 0, 4096, "/dmabuf:");
+	add_map(SYS_DEV_ANON, 0, 4096, "/dmabuf:");
 	refused_at_once("maps a DMA-BUF at 0x7f0000000000, which no image");
 }
 
@@ -245,7 +283,8 @@ static void test_map_without_kfd(void)
 	machine();
 	fake.fd_list[0] = fake.fd_list[1];
 	fake.nr_fds = 1;
-	refused_at_once("maps /dev/dri/renderD128 at 0x7f0000000000 and has no file of /dev/kfd of its own open");
+	refused_at_once("maps /dev/dri/renderD128 at 0x7f0000000000 and has no file of "
+			"/dev/kfd of its own open");
 }
 
 /* It has one open, which leads to its parent's state. */
@@ -351,6 +390,9 @@ static const struct ktap_test tests[] = {
 	{ "mainline_no_handles", test_mainline_no_handles },
 	{ "primary", test_primary },
 	{ "foreign_primary", test_foreign_primary },
+	{ "files_without_path", test_files_without_path },
+	{ "other_file_without_path", test_other_file_without_path },
+	{ "unseen_file_without_path", test_unseen_file_without_path },
 	{ "mapped_dmabuf", test_mapped_dmabuf },
 	{ "map_without_kfd", test_map_without_kfd },
 	{ "map_with_anothers_kfd", test_map_with_anothers_kfd },
