@@ -24,6 +24,7 @@
 #include "queue/queue.h"
 #include "smi.h"
 #include "svm/svm.h"
+#include "sysmem.h"
 #include "topology.h"
 
 /* --- upward calls of GPUs -------------------------------------------------- */
@@ -120,6 +121,7 @@ static int __init kfd_module_init(void)
 		return -EEXIST;
 	}
 
+	kfd_sysmem_init();
 	ret = kfd_process_init();
 	if (ret)
 		return ret;

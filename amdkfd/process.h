@@ -210,6 +210,7 @@ struct kfd_refusal {
  * @addresses: CPU addresses of buffers
  * @smi_sessions: SMI files that it has opened and that are still open, in
  *	whatever process (raised in @lock)
+ * @sysmem: bytes of system memory that are charged to it, see sysmem.c
  * @xnack_enabled: SET_XNACK_MODE (@lock)
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
  *	is set every queue carries one eviction more and userptrs stay absent
@@ -236,6 +237,7 @@ struct kfd_process {
 	struct kfd_refusal refusal;
 	struct kfd_addresses addresses;
 	atomic_t smi_sessions;
+	atomic64_t sysmem;
 	bool xnack_enabled;
 	bool restored;
 	struct work_struct teardown;

@@ -68,7 +68,7 @@ TEST_F(fdinfo, nothing_is_shown_of_a_process_that_has_nothing)
 		"kfd-bos-vram", "kfd-bos-gtt", "kfd-bos-userptr", "kfd-bos-doorbell",
 		"kfd-bos-mmio", "kfd-bos-imported", "kfd-bo-mappings",
 		"kfd-userptrs-absent", "kfd-events", "kfd-queues", "kfd-svm-ranges",
-		"kfd-svm-restored",
+		"kfd-svm-restored", "kfd-sysmem",
 	};
 	unsigned int i;
 

@@ -16,6 +16,7 @@
 #include "../criu/image.h"
 #include "../debug/break.h"
 #include "../mmap_offset.h"
+#include "../sysmem.h"
 #include "memory.h"
 
 static u32 bo_type(u32 alloc_flags)
@@ -171,7 +172,21 @@ static void bo_free(struct kfd_bo *bo)
 		kfd_userptr_destroy(bo);
 	if (bo->gpu)
 		bo->pdd->dev->ops->bo_put(bo->gpu);
+	kfd_sysmem_uncharge(bo->pdd->process, bo->charged);
 	kfree(bo);
+}
+
+/* A userptr is charged here, the others by the provider, with their pages. */
+static int bo_charge(struct kfd_bo *bo)
+{
+	int ret;
+
+	if (!(bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR))
+		return 0;
+	ret = kfd_sysmem_charge(bo->pdd->process, bo->size);
+	if (!ret)
+		bo->charged = bo->size;
+	return ret;
 }
 
 static int bo_init(struct kfd_bo *bo, const struct kfd_bo_desc *desc)
@@ -186,6 +201,8 @@ static int bo_init(struct kfd_bo *bo, const struct kfd_bo_desc *desc)
 	bo->size = desc->size;
 	bo->alloc_flags = desc->alloc_flags;
 	ret = bo_check(pdd, bo, desc);
+	if (!ret)
+		ret = bo_charge(bo);
 	if (ret)
 		return ret;
 	ret = bo_back(pdd, bo);
@@ -212,7 +229,7 @@ static int bo_init(struct kfd_bo *bo, const struct kfd_bo_desc *desc)
  *   dma-buf is not one of this provider's
  * * EADDRINUSE: shared virtual memory has some of its addresses
  * * EFAULT: (USERPTR) the pages can't be had
- * * ENOMEM: no memory of the kind wanted
+ * * ENOMEM: no memory of the kind wanted, or over the limit on system memory
  * * ENOSPC: the process has as many buffers as an image can hold
  * * EINTR: (USERPTR) a signal came first
  */

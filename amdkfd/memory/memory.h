@@ -112,6 +112,7 @@ struct kfd_bo_mapping {
  * @mem_size: bytes of memory: half of @size when it is mapped twice in a row
  *	(AQL_QUEUE_MEM), else @size
  * @mmap_offset: where the CPU maps it; USERPTR: 0
+ * @charged: bytes of system memory that are charged for it here
  * @imported: from another process's dma-buf
  * @gpu: the provider's buffer, referenced
  * @vaddr: kernel address while it is vmapped, else NULL
@@ -128,6 +129,7 @@ struct kfd_bo {
 	u64 size;
 	u64 mem_size;
 	u64 mmap_offset;
+	u64 charged;
 	bool imported;
 	struct kfd_gpu_bo *gpu;
 	void *vaddr;

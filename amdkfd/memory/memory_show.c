@@ -30,6 +30,7 @@ static const struct {
  * @bytes: their memory
  * @imported: how many of all were imported
  * @imported_bytes: their memory
+ * @own_gtt: bytes of GTT buffers that were not
  * @mappings: mappings on GPUs, of all buffers
  */
 struct memory_sums {
@@ -37,6 +38,7 @@ struct memory_sums {
 	u64 bytes[ARRAY_SIZE(memory_kinds)];
 	u32 imported;
 	u64 imported_bytes;
+	u64 own_gtt;
 	u64 mappings;
 };
 
@@ -76,6 +78,8 @@ static int memory_add(struct kfd_bo *bo, void *arg)
 	if (bo->imported) {
 		sums->imported++;
 		sums->imported_bytes += bo->mem_size;
+	} else if (bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_GTT) {
+		sums->own_gtt += bo->mem_size;
 	}
 	sums->mappings += memory_list_length(&bo->mappings);
 	return 0;
@@ -110,6 +114,9 @@ int kfd_memory_show(struct seq_file *m, struct kfd_process *p)
 			   memory_kinds[i].name, sums.count[i], sums.bytes[i]);
 	seq_printf(m, "kfd-bos-imported:\t%u bytes %llu\n", sums.imported,
 		   sums.imported_bytes);
+	/* What this process's GPUs may use; of GTT its provider keeps count. */
+	seq_printf(m, "kfd-sysmem:\t%llu\n",
+		   (u64)atomic64_read(&p->sysmem) + sums.own_gtt);
 	seq_printf(m, "kfd-bo-mappings:\t%llu\n", sums.mappings);
 	seq_printf(m, "kfd-userptrs-invalid:\t%u live %u held-pages %llu\n",
 		   p->addresses.invalid, p->addresses.live,

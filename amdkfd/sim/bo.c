@@ -479,6 +479,7 @@ static void sim_bo_release_pages(struct sim_bo *bo)
 	case SIM_BO_GTT:
 		sim_pages_free(sim_bo_pages(bo), bo->npages);
 		sim_pool_give(&bo->gpu->gtt_used, bo->npages << PAGE_SHIFT);
+		kfd_gpu_sysmem_uncharge(bo->npages << PAGE_SHIFT);
 		break;
 	case SIM_BO_USERPTR:
 	case SIM_BO_DOORBELL:
@@ -533,6 +534,20 @@ static int sim_bo_fill(struct sim_bo *bo, atomic64_t *used, u64 limit)
 	return ret;
 }
 
+static int sim_bo_fill_gtt(struct sim_bo *bo)
+{
+	u64 size = bo->npages << PAGE_SHIFT;
+	int ret;
+
+	ret = kfd_gpu_sysmem_charge(size);
+	if (ret)
+		return ret;
+	ret = sim_bo_fill(bo, &bo->gpu->gtt_used, bo->gpu->gtt_size);
+	if (ret)
+		kfd_gpu_sysmem_uncharge(size);
+	return ret;
+}
+
 static int sim_bo_back(struct sim_bo *bo)
 {
 	struct sim_gpu *gpu = bo->gpu;
@@ -541,7 +556,7 @@ static int sim_bo_back(struct sim_bo *bo)
 	case SIM_BO_VRAM:
 		return sim_bo_fill(bo, &gpu->vram_used, gpu->vram_size);
 	case SIM_BO_GTT:
-		return sim_bo_fill(bo, &gpu->gtt_used, gpu->gtt_size);
+		return sim_bo_fill_gtt(bo);
 	case SIM_BO_USERPTR:
 	case SIM_BO_DOORBELL:
 		break;

@@ -73,7 +73,7 @@ static const struct mmu_interval_notifier_ops sim_userptr_ops = {
  *
  * Context: sleeps; takes mmap_lock.
  * Return: 0; -EINVAL when the range is not aligned or not in user space;
- * -ENOMEM; -EINTR.
+ * -ENOMEM: also over the limit on system memory; -EINTR.
  */
 int sim_userptr_init(struct sim_bo *bo, u64 addr, u32 flags)
 {
@@ -92,14 +92,21 @@ int sim_userptr_init(struct sim_bo *bo, u64 addr, u32 flags)
 	u->start = addr;
 	u->readonly = flags & AMDGPU_GEM_USERPTR_READONLY;
 	u->anon_only = flags & AMDGPU_GEM_USERPTR_ANONONLY;
+	ret = kfd_gpu_sysmem_charge(bo->base.size);
+	if (ret)
+		goto err_free;
 	ret = mmu_interval_notifier_insert(&u->notifier, current->mm, addr,
 					   bo->base.size, &sim_userptr_ops);
-	if (ret) {
-		kfree(u);
-		return ret;
-	}
+	if (ret)
+		goto err_uncharge;
 	bo->userptr = u;
 	return 0;
+
+err_uncharge:
+	kfd_gpu_sysmem_uncharge(bo->base.size);
+err_free:
+	kfree(u);
+	return ret;
 }
 
 /**
@@ -111,6 +118,7 @@ int sim_userptr_init(struct sim_bo *bo, u64 addr, u32 flags)
 void sim_userptr_fini(struct sim_bo *bo)
 {
 	mmu_interval_notifier_remove(&bo->userptr->notifier);
+	kfd_gpu_sysmem_uncharge(bo->base.size);
 	kfree(bo->userptr);
 	bo->userptr = NULL;
 }

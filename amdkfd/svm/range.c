@@ -515,6 +515,29 @@ static void svm_renew(struct svm_kept *kept)
 	kfd_mirror_need_locked(m, kfd_svm_needs(r));
 }
 
+static u64 svm_bytes(const struct kfd_svm_range *r,
+		     const struct kfd_svm_attrs *attrs)
+{
+	return kfd_svm_bytes(r->svm, r->start, r->last, attrs);
+}
+
+/* Charge for what there will be. The last that can fail. */
+static int svm_charge(struct svm_change *c)
+{
+	u64 total = c->svm->charged;
+	struct kfd_svm_range *r;
+	struct svm_kept *kept;
+
+	list_for_each_entry(r, &c->add, link)
+		total += svm_bytes(r, &r->attrs);
+	list_for_each_entry(kept, &c->keep, link)
+		total += svm_bytes(kept->range, &kept->attrs) -
+			 svm_bytes(kept->range, &kept->range->attrs);
+	list_for_each_entry(r, &c->drop, link)
+		total -= svm_bytes(r, &r->attrs);
+	return kfd_svm_set_charge(c->svm, total);
+}
+
 static void svm_commit(struct svm_change *c)
 {
 	struct mutex *notifier_lock = &c->svm->process->mirrors.notifier_lock;
@@ -575,6 +598,8 @@ static int svm_do_change(struct kfd_svm *svm, u64 start, u64 last,
 	/* Now that an munmap() is heard of: is there something to map? */
 	if (!ret && fn)
 		ret = kfd_svm_check_memory(svm->process, start, last);
+	if (!ret)
+		ret = svm_charge(&c);
 	if (ret)
 		svm_abandon(&c);
 	else
@@ -600,8 +625,8 @@ static int svm_do_change(struct kfd_svm *svm, u64 start, u64 last,
  * Context: svm->lock held; sleeps; takes mmap_lock. A user of the address
  * space.
  * Return: 0; -EFAULT: a part is not mapped, or is a device's; -EADDRINUSE: a
- * buffer is mapped there; -ENOSPC: too many ranges; -ENOMEM; -EINTR. Nothing
- * has changed then.
+ * buffer is mapped there; -ENOSPC: too many ranges; -ENOMEM: also over the
+ * limit on system memory; -EINTR. Nothing has changed then.
  */
 int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,
 		   kfd_svm_change_fn fn, void *arg)
@@ -697,5 +722,6 @@ void kfd_svm_remove_all(struct kfd_svm *svm)
 		kfd_mirror_remove(&r->mirror);
 		kfree(r);
 	}
+	kfd_svm_set_charge(svm, 0);
 	mutex_unlock(&mirrors->validate_lock);
 }

@@ -213,23 +213,30 @@ static bool svm_can_retry(struct kfd_process *p)
  * @enabled: they do
  *
  * Context: process->lock held; sleeps.
- * Return: 0; -EPERM: a GPU of the process cannot.
+ * Return: 0; -EPERM: a GPU of the process cannot; -ENOMEM: without, the ranges
+ * would go over the limit on system memory.
  */
 int kfd_svm_set_xnack(struct kfd_process *p, bool enabled)
 {
 	struct kfd_svm *svm = kfd_svm(p);
+	int ret;
 
 	lockdep_assert_held(&p->lock);
 	if (p->xnack_enabled == enabled)
 		return 0;
 	if (enabled && !svm_can_retry(p))
 		return -EPERM;
-	p->xnack_enabled = enabled;
 	mutex_lock(&svm->lock);
 	svm->retry = enabled;
-	kfd_svm_renew_needs(svm);
+	ret = kfd_svm_charge_all(svm);
+	if (ret) {
+		svm->retry = !enabled;
+	} else {
+		p->xnack_enabled = enabled;
+		kfd_svm_renew_needs(svm);
+	}
 	mutex_unlock(&svm->lock);
-	return 0;
+	return ret;
 }
 
 /**

@@ -5,6 +5,7 @@
  *
  * range.c	the ranges: tree, split, merge, what munmap leaves
  * attr.c	AMDKFD_IOC_SVM
+ * charge.c	what is charged against the limit on system memory
  * fault.c	GPU faults that wait for a page
  * migrate.c	pages in VRAM
  * svm.c	the component, queue buffers in ranges, what siblings ask
@@ -152,6 +153,8 @@ struct kfd_svm_fault {
  * @restored: ranges of an image that wait for RESUME, in order of address,
  *	linked by kfd_svm_range.link and unwatched (@lock)
  * @num_restored: their number (@lock)
+ * @charged: bytes that @ranges are charged for, see charge.c (@lock)
+ * @charged_ahead: bytes that @restored are charged for (@lock)
  * @xnack_loaded: a RESTORE has set the XNACK mode (process->lock)
  * @xnack_before: to what it was before (process->lock)
  * @holes: struct kfd_svm_hole: unmapped, but still in ranges (notifier_lock)
@@ -175,6 +178,8 @@ struct kfd_svm {
 	struct list_head holds;
 	struct list_head restored;
 	u32 num_restored;
+	u64 charged;
+	u64 charged_ahead;
 	bool xnack_loaded;
 	bool xnack_before;
 	struct list_head holes;
@@ -227,6 +232,14 @@ void kfd_svm_remove_all(struct kfd_svm *svm);
 void kfd_svm_renew_needs(struct kfd_svm *svm);
 u32 kfd_svm_bound_gpus(struct kfd_process *p);
 u32 kfd_svm_needs(const struct kfd_svm_range *r);
+
+/* charge.c: the limit on system memory; svm->lock held */
+u64 kfd_svm_bytes(const struct kfd_svm *svm, u64 start, u64 last,
+		  const struct kfd_svm_attrs *attrs);
+int kfd_svm_set_charge(struct kfd_svm *svm, u64 total);
+int kfd_svm_charge_all(struct kfd_svm *svm);
+int kfd_svm_charge_ahead(const struct kfd_svm_range *r);
+void kfd_svm_drop_ahead(struct kfd_svm *svm);
 
 /* hole.c: what the process unmaps */
 void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last);

@@ -171,10 +171,15 @@ static int svm_criu_load(struct kfd_criu_load *load,
 	if (!r)
 		return -ENOMEM;
 	mutex_lock(&svm->lock);
-	list_add_tail(&r->link, &svm->restored);
-	svm->num_restored++;
+	ret = kfd_svm_charge_ahead(r);
+	if (!ret) {
+		list_add_tail(&r->link, &svm->restored);
+		svm->num_restored++;
+	}
 	mutex_unlock(&svm->lock);
-	return 0;
+	if (ret)
+		kfree(r);
+	return ret;
 }
 
 static void svm_criu_unload(struct kfd_process *p)
@@ -206,6 +211,7 @@ void kfd_svm_drop_restored(struct kfd_svm *svm)
 		kfree(r);
 	INIT_LIST_HEAD(&svm->restored);
 	svm->num_restored = 0;
+	kfd_svm_drop_ahead(svm);
 }
 
 /* A kfd_svm_change_fn: those of the image. */
@@ -285,6 +291,8 @@ int kfd_svm_resume(struct kfd_process *p)
 	ret = kfd_svm_strike(svm);
 	if (!ret)
 		ret = svm_make_restored(svm);
+	if (!ret)
+		kfd_svm_drop_ahead(svm);
 	if (!ret)
 		ret = svm_validate_all(svm);
 	mutex_unlock(&svm->lock);

@@ -445,4 +445,13 @@ void kfd_gpu_queue_error(struct kfd_device *dev, u32 pasid, void *cookie,
 void kfd_gpu_reset(struct kfd_device *dev, bool begin);
 void kfd_gpu_doorbell_zap(struct kfd_doorbell *db);
 
+/*
+ * System memory behind buffers has one limit for all GPUs. A provider charges
+ * pages before it allocates them (GTT), or lets a GPU use memory of a process
+ * that the driver does not know of (userptrs of a render node), until they are
+ * free; the driver charges what it populates itself. 0 or -ENOMEM. Any context.
+ */
+int kfd_gpu_sysmem_charge(u64 bytes);
+void kfd_gpu_sysmem_uncharge(u64 bytes);
+
 #endif

@@ -106,8 +106,9 @@
  *	up or replaced.
  * %ENOMEM
  *	Out of memory of the kind asked for: host memory, VRAM, or GPU address
- *	translation; all queues of the SDMA engines are taken; or RLIMIT_MEMLOCK
- *	does not allow as many pages to be held.
+ *	translation; all queues of the SDMA engines are taken; the limit on
+ *	system memory that GPUs may use is reached; or RLIMIT_MEMLOCK does not
+ *	allow as many pages to be held.
  * %ENOSPC
  *	A limit on the number of objects is reached: queues, events, doorbells.
  * %ENOTTY
