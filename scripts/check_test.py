@@ -207,8 +207,9 @@ def host_problems(check, directory):
     os.chmod(directory, 0o755)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     mount = 'mount -t tmpfs -o size=%s none "$0/build" || exit 99'
-    # a step that fills the disk: lint, which is to be found in the copy
-    with open(os.path.join(directory, "scripts", "lint"), "w") as f:
+    # a step that fills the disk, or ends the runner: lint, which is to be found in the copy
+    lint = os.path.join(directory, "scripts", "lint")
+    with open(lint, "w") as f:
         f.write("#!/bin/sh\nhead -c 3000000 /dev/zero\n")
     for prefix, where, want in [
             (nobody, ":", "build/check: Permission denied"),
@@ -218,6 +219,11 @@ def host_problems(check, directory):
         lines = [line for line in said.splitlines() if not line.startswith("..")]
         if rc != 1 or len(lines) != 1 or want not in lines[0]:
             problems.append(f"{want}: exit code {rc}, said {said!r}")
+    with open(lint, "w") as f:
+        f.write("#!/bin/sh\nkill -TERM $PPID\nexec sleep 100\n")
+    rc, said = check_in(directory, [], ":")
+    if rc != 128 + 15 or not said.endswith("check: ended by SIGTERM\n"):
+        problems.append(f"ended by a signal: exit code {rc}, said {said!r}")
     return problems
 
 
