@@ -135,17 +135,17 @@ static int gem_userptr(struct kfd *k, void *mem, uint64_t size, uint32_t *handle
 	return ret;
 }
 
-static int take(struct kfd *k, enum kind kind, uint64_t size, struct piece *p)
+static int take(struct kfd *k, enum kind of, uint64_t size, struct piece *p)
 {
 	int ret;
 
 	memset(p, 0, sizeof(*p));
-	p->kind = kind;
+	p->kind = of;
 	p->size = size;
 	p->mem = anon(size);
 	if (p->mem == MAP_FAILED)
 		return -EOVERFLOW;
-	switch (kind) {
+	switch (of) {
 	case GTT:
 		ret = kfd_bo_alloc(k, 0, MEM_GTT, size, &p->bo);
 		break;
@@ -252,6 +252,7 @@ TEST_F(sysmem, what_counts)
 /* A call that fails for another reason gives back what it had been charged. */
 TEST_F(sysmem, errors_give_back)
 {
+	struct kfd_ioctl_alloc_memory_of_gpu_args args = { .size = MIB, .flags = MEM_GTT };
 	char *hole = anon(4 * MIB);
 	struct piece p;
 
@@ -264,11 +265,9 @@ TEST_F(sysmem, errors_give_back)
 	EXPECT_EQ(0, used());
 	ASSERT_OK(take(&self->k, SVM, MIB, &p));
 	/* Its addresses are taken. */
-	self->bo = (struct kfd_bo){ 0 };
-	EXPECT_ERR(EADDRINUSE, kfd_call(self->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU,
-		&(struct kfd_ioctl_alloc_memory_of_gpu_args){
-			.gpu_id = self->k.gpu[0].gpu_id, .va_addr = (uintptr_t)p.mem,
-			.size = MIB, .flags = MEM_GTT }));
+	args.gpu_id = self->k.gpu[0].gpu_id;
+	args.va_addr = (uintptr_t)p.mem;
+	EXPECT_ERR(EADDRINUSE, kfd_call(self->k.fd, AMDKFD_IOC_ALLOC_MEMORY_OF_GPU, &args));
 	EXPECT_EQ(MIB, used());
 	EXPECT_OK(give(&self->k, &p));
 	EXPECT_EQ(0, used());
@@ -276,7 +275,8 @@ TEST_F(sysmem, errors_give_back)
 
 /* --- shared virtual memory -------------------------------------------------- */
 
-#define ACCESS(from, size) kfd_svm_set1(&self->k, mem + (from), size, KFD_IOCTL_SVM_ATTR_ACCESS, gpu)
+#define ACCESS(from, size) \
+	kfd_svm_set1(&self->k, mem + (from), size, KFD_IOCTL_SVM_ATTR_ACCESS, gpu)
 
 TEST_F(sysmem, svm_counts_each_byte_once)
 {
