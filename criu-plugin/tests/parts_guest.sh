@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# criu's ways to do it in parts, with a program whose GPU is busy with registered memory:
+# a pre-dump before the dump, and a restore whose memory comes later. Runs as root in the
+# guest, in the top directory; prints KTAP.
+#
+#	vm/run --kernel 6.1 --mem 2G --timeout 400 -- criu-plugin/tests/parts_guest.sh
+
+set -u
+# shellcheck source=demo/guest_lib.sh
+. demo/guest_lib.sh
+
+dir=/tmp/parts
+steps=9000	# many times what a dump takes
+n=0
+failed=0
+
+# result NAME: of the test whose messages are in $dir/why
+result()
+{
+	n=$((n + 1))
+	if [ -s $dir/why ]; then
+		sed 's/^/# /' $dir/why
+		echo "not ok $n $1"
+		failed=1
+	else
+		echo "ok $n $1"
+	fi
+}
+
+why()
+{
+	echo "$*" >> $dir/why
+}
+
+# await WHAT COMMAND...: until it is true
+await()
+{
+	local i what=$1
+
+	shift
+	for ((i = 0; i < 1200; i++)); do
+		"$@" && return 0
+		sleep 0.1
+	done
+	why "waited in vain for $what: $(cat $dir/status)"
+	return 1
+}
+
+# step: how far the program is
+step()
+{
+	local key value
+
+	read -r key value _ < <(grep -o 'step [0-9]*' $dir/status)
+	[ "$key" = step ] && echo $((10#$value)) || echo 0
+}
+
+reached()
+{
+	[ "$(step)" -ge "$1" ]
+}
+
+gone()
+{
+	[ ! -e "/proc/$PID" ] || [ "$(cut -d' ' -f3 "/proc/$PID/stat" 2> /dev/null)" = Z ]
+}
+
+# start: the program, until its GPU is at work; sets PID
+start()
+{
+	rm -rf $dir
+	mkdir -p $dir/pre $dir/img
+	setsid build/demo/gpu_chain --steps $steps --vram 16 --status $dir/status \
+		< /dev/null > $dir/log 2>&1 &
+	PID=$!
+	disown	# or bash tells that it was killed
+	touch $dir/status
+	await "the first steps" reached 64
+}
+
+# run_criu WHAT IMAGES OPTION...
+run_criu()
+{
+	local what=$1 images=$2
+
+	shift 2
+	criu "$what" "$@" -D $dir/"$images" -o "$what.log" -v4 -L "$PLUGIN_DIR" \
+		> $dir/out 2>&1 && return 0
+	why "criu $what failed: $(grep Error "$dir/$images/$what.log" | head -n 3)"
+	return 1
+}
+
+is_right()
+{
+	await "the end" gone
+	grep -q '^result: right$' $dir/log || why "$(tail -n 2 $dir/log)"
+}
+
+pre_dump()
+{
+	local before
+
+	start
+	run_criu pre-dump pre -t "$PID"
+	[ -s $dir/pre/pages-1.img ] || why "the pre-dump has no memory"
+	[ -z "$(find $dir/pre -name 'kfd-*')" ] || why "the pre-dump has something of a GPU"
+	gone && why "the program is gone"
+	# so that the GPU has written to memory that is in the pre-dump
+	before=$(step)
+	await "steps after the pre-dump" reached $((before + 256))
+	run_criu dump img -t "$PID" --link-remap --track-mem --prev-images-dir ../pre
+	await "the end of the dumped one" gone
+	reached $steps && why "the GPU was ready before the dump"
+	run_criu restore img -d
+	is_right
+	kill -9 "$PID" 2> /dev/null
+	result pre_dump
+}
+
+# The driver needs the memory before it is there. Nothing is wrong with the images.
+lazy()
+{
+	local daemon rc
+
+	start
+	run_criu dump img -t "$PID" --link-remap
+	await "the end of the dumped one" gone
+	reached $steps && why "the GPU was ready before the dump"
+	# a criu that fails so late has removed what --link-remap made
+	cp -a /dev/shm $dir/shm
+	criu lazy-pages -D $dir/img -o lazy.log -v4 > $dir/lazy 2>&1 &
+	daemon=$!
+	disown
+	await "the daemon" test -S $dir/img/lazy-pages.socket
+	timeout 60 criu restore -d --lazy-pages -D $dir/img -o restore.log -v4 -L "$PLUGIN_DIR" \
+		> $dir/out 2>&1
+	rc=$?
+	kill $daemon 2> /dev/null
+	[ $rc -eq 1 ] || why "criu restore --lazy-pages: exit code $rc"
+	grep -q 'RESUME failed: Bad address' $dir/img/restore.log ||
+		why "no reason: $(grep kfd_plugin $dir/img/restore.log)"
+	await "the end of the restored one" gone
+	cp -an $dir/shm/. /dev/shm
+	run_criu restore img -d
+	is_right
+	kill -9 "$PID" 2> /dev/null
+	result lazy
+}
+
+load_modules vram_mb=64
+echo "KTAP version 1"
+echo "1..3"
+pre_dump
+lazy
+: > $dir/why
+kernel_complaints >> $dir/why
+unload_modules || why "the modules cannot be unloaded"
+result unload
+exit $failed
