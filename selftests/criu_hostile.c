@@ -412,7 +412,7 @@ TEST_F_TIMEOUT(hostile, attributes_that_cannot_be, 120)
 	SPOILT(RANGE(0)->access[0] = 3, _ret == -EINVAL);
 	SPOILT(RANGE(1)->preferred_loc = 0xfffe, _ret == -EINVAL);
 	SPOILT(RANGE(1)->prefetch_loc = 0xfffe, _ret == -EINVAL);
-	SPOILT(RANGE(1)->reserved = 1, _ret == -EINVAL);
+	SPOILT(RANGE(1)->others = 2, _ret == -EINVAL);
 	SPOILT(RECORD(PROCESS, 0, process)->reserved2 = 1, _ret == -EINVAL);
 	SPOILT(RECORD(PROCESS, 0, process)->xnack = 2, _ret == -EINVAL);
 	/* Every GPU here can do it, so queues and all come back with it. */

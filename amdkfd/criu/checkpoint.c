@@ -19,13 +19,32 @@
 
 static const struct kfd_criu_object_ops *const kfd_bos = &kfd_memory_criu_ops;
 
+/*
+ * An image has the GPUs on which the process has state, and that takes a VM:
+ * where it could be restored without one of the others, it shall be.
+ */
+static bool kfd_criu_has_state(const struct kfd_process_device *pdd)
+{
+	return pdd->gpu_vm;
+}
+
+static u32 kfd_criu_num_devices(const struct kfd_process *p)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < p->n_pdds; i++)
+		n += kfd_criu_has_state(p->pdds[i]);
+	return n;
+}
+
 static u64 kfd_criu_image_size(struct kfd_process *p)
 {
 	u64 size = sizeof(struct kfd_image_header);
 	u32 i;
 
 	size += kfd_record_space(sizeof(struct kfd_record_process));
-	size += p->n_pdds * kfd_record_space(sizeof(struct kfd_record_device));
+	size += kfd_criu_num_devices(p) *
+		kfd_record_space(sizeof(struct kfd_record_device));
 	for (i = 0; i < KFD_CRIU_NUM_KINDS; i++)
 		size += kfd_criu_kinds[i]->size(p);
 	return size;
@@ -115,7 +134,7 @@ static int kfd_criu_try_info(struct kfd_process *p, const struct file *filp,
 	if (ret)
 		return ret;
 	kfd_criu_phase(p, KFD_PHASE_INFO_EVICTED);
-	args->num_devices = p->n_pdds;
+	args->num_devices = kfd_criu_num_devices(p);
 	args->num_bos = kfd_bos->count(p);
 	args->num_objects = kfd_criu_num_objects(p);
 	args->priv_data_size = kfd_criu_image_size(p);
@@ -188,7 +207,7 @@ static int kfd_criu_save_process(struct kfd_criu_dump *dump)
 {
 	struct kfd_process *p = dump->p;
 	struct kfd_record_process rec = {
-		.num_devices = p->n_pdds,
+		.num_devices = kfd_criu_num_devices(p),
 		.num_bos = dump->num_bos,
 		.num_events = kfd_event_criu_ops.count(p),
 		.num_queues = kfd_queue_criu_ops.count(p),
@@ -208,14 +227,16 @@ static int kfd_criu_save_devices(struct kfd_criu_dump *dump,
 	struct kfd_process_device *pdd;
 	struct kfd_record_device rec;
 	int ret = 0;
-	u32 i;
+	u32 i, n = 0;
 
 	for (i = 0; i < p->n_pdds && !ret; i++) {
 		pdd = p->pdds[i];
+		if (!kfd_criu_has_state(pdd))
+			continue;
 		rec = (struct kfd_record_device) {
 			.user_gpu_id = pdd->user_gpu_id,
 			.gfx_target_version = pdd->dev->info.gfx_target_version,
-			.has_vm = !!pdd->gpu_vm,
+			.has_vm = 1,
 			.policy_default = pdd->policy_default,
 			.policy_alternate = pdd->policy_alternate,
 			.alternate_base = pdd->alternate_base,
@@ -224,9 +245,10 @@ static int kfd_criu_save_devices(struct kfd_criu_dump *dump,
 			.tba = pdd->tba,
 			.tma = pdd->tma,
 		};
-		buckets[i].user_gpu_id = pdd->user_gpu_id;
-		buckets[i].actual_gpu_id = pdd->dev->id;
-		buckets[i].drm_fd = KFD_INVALID_FD;
+		buckets[n].user_gpu_id = pdd->user_gpu_id;
+		buckets[n].actual_gpu_id = pdd->dev->id;
+		buckets[n].drm_fd = KFD_INVALID_FD;
+		n++;
 		ret = kfd_image_put(dump->out, KFD_RECORD_DEVICE, &rec,
 				    sizeof(rec));
 	}
@@ -265,9 +287,9 @@ static bool kfd_criu_args_match(struct kfd_process *p,
 
 	if (KFD_BROKEN(no_buffer_objects) && !args->num_bos)
 		return false;
-	return args->num_devices == p->n_pdds &&
-	       (same || KFD_BROKEN(counts_changed)) &&
-	       args->devices && args->priv_data &&
+	return args->num_devices == kfd_criu_num_devices(p) &&
+	       (same || KFD_BROKEN(counts_changed)) && args->priv_data &&
+	       (args->devices || !args->num_devices) &&
 	       (args->bos || !args->num_bos);
 }
 

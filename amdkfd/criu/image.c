@@ -284,7 +284,7 @@ static int parse_process(struct parse *s)
 
 	if (ret)
 		return ret;
-	if (!p->num_devices || p->num_devices > KFD_IMAGE_MAX_GPUS)
+	if (p->num_devices > KFD_IMAGE_MAX_GPUS)
 		return fault_at(s, struct kfd_record_process, num_devices);
 	if (p->num_bos > KFD_IMAGE_MAX_BOS)
 		return fault_at(s, struct kfd_record_process, num_bos);
@@ -464,8 +464,8 @@ static int parse_svm(struct parse *s)
 		return fault_at(s, struct kfd_record_svm, preferred_loc);
 	if (!svm_location_ok(s, svm.prefetch_loc))
 		return fault_at(s, struct kfd_record_svm, prefetch_loc);
-	if (svm.reserved)
-		return fault_at(s, struct kfd_record_svm, reserved);
+	if (svm.others > 1)
+		return fault_at(s, struct kfd_record_svm, others);
 	s->svm_next = svm.start + svm.size;
 	return parse_svm_access(s, &svm);
 }

@@ -45,7 +45,8 @@
  * enum kfd_record_type - what a record holds
  * @KFD_RECORD_NONE: never in an image
  * @KFD_RECORD_PROCESS: struct kfd_record_process, exactly one, first
- * @KFD_RECORD_DEVICE: struct kfd_record_device, one per GPU
+ * @KFD_RECORD_DEVICE: struct kfd_record_device, one per GPU on which the
+ *	process has state; the first drivers made one per GPU of the machine
  * @KFD_RECORD_BO: struct kfd_record_bo, one per buffer
  * @KFD_RECORD_EVENT: struct kfd_record_event
  * @KFD_RECORD_QUEUE: struct kfd_record_queue
@@ -101,7 +102,7 @@ struct kfd_record_header {
 
 /**
  * struct kfd_record_process - process-wide state
- * @num_devices: DEVICE records, 1..8
+ * @num_devices: DEVICE records, 0..8
  * @num_bos: BO records
  * @num_events: EVENT records
  * @num_queues: QUEUE records
@@ -196,7 +197,8 @@ struct kfd_record_bo {
  * @preferred_loc: user_gpu_id or KFD_IOCTL_SVM_LOCATION_*
  * @prefetch_loc: likewise
  * @num_access: valid entries of @gpu_id and @access
- * @reserved: zero
+ * @others: 1: GPUs on which the process has no state may reach it, too; zero
+ *	in the first images, where those had records and are in @gpu_id
  * @gpu_id: user_gpu_ids of the GPUs that may reach it, each once
  * @access: KFD_RECORD_SVM_*: how
  */
@@ -208,7 +210,7 @@ struct kfd_record_svm {
 	__u32 preferred_loc;
 	__u32 prefetch_loc;
 	__u32 num_access;
-	__u32 reserved;
+	__u32 others;
 	__u32 gpu_id[KFD_IMAGE_MAX_GPUS];
 	__u32 access[KFD_IMAGE_MAX_GPUS];
 };

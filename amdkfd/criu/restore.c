@@ -43,9 +43,10 @@ static int kfd_restore_check_args(struct kfd_process *p,
 {
 	u32 i;
 
-	if (!args->devices || !args->priv_data || (!args->bos && args->num_bos))
+	if (!args->priv_data || (!args->devices && args->num_devices) ||
+	    (!args->bos && args->num_bos))
 		return -EINVAL;
-	if (!args->num_devices || args->num_devices > p->n_pdds ||
+	if (args->num_devices > p->n_pdds ||
 	    args->num_bos > KFD_IMAGE_MAX_BOS ||
 	    args->priv_data_size > KFD_IMAGE_MAX_BYTES)
 		return -EINVAL;

@@ -75,6 +75,11 @@ static void svm_fill_record(const struct kfd_svm_range *r,
 	for (i = 0; i < p->n_pdds; i++) {
 		if (!((attrs->access | attrs->in_place) & BIT(i)))
 			continue;
+		/* Only by default, with XNACK, and all or none of them. */
+		if (!p->pdds[i]->gpu_vm) {
+			rec->others = 1;
+			continue;
+		}
 		rec->gpu_id[n] = p->pdds[i]->user_gpu_id;
 		rec->access[n] = attrs->in_place & BIT(i) ?
 				 KFD_RECORD_SVM_IN_PLACE :
@@ -141,6 +146,9 @@ static int svm_read_access(struct kfd_process *p,
 		else
 			attrs->access |= BIT(pdd->index);
 	}
+	for (i = 0; i < p->n_pdds && rec->others; i++)
+		if (!p->pdds[i]->gpu_vm)
+			attrs->access |= BIT(i);
 	return 0;
 }
 

@@ -146,7 +146,7 @@ static void image_svm(struct kunit *test)
 	REFUSED(forged->num_access = U32_MAX);
 	REFUSED(forged->gpu_id[0] = 0x4321);
 	REFUSED(forged->access[0] = 0);
-	REFUSED(forged->reserved = 1);
+	REFUSED(forged->others = 2);
 #undef REFUSED
 	KUNIT_EXPECT_EQ(test, 0, kfd_image_parse(&image, buf, len, NULL));
 }

@@ -145,7 +145,7 @@ static void check_svm(struct check *c)
 	MUST(svm.start && svm.start % PAGE == 0 && svm.size && svm.size % PAGE == 0);
 	MUST(svm.start <= VA_LAST && svm.size <= VA_LAST + 1 - svm.start);
 	MUST(svm.start >= c->svm_end);
-	MUST(!(svm.flags & ~SVM_FLAGS) && svm.granularity < 64 && !svm.reserved);
+	MUST(!(svm.flags & ~SVM_FLAGS) && svm.granularity < 64 && svm.others <= 1);
 	MUST(is_location(c, svm.preferred_loc) && is_location(c, svm.prefetch_loc));
 	MUST(svm.num_access <= c->seen[KFD_RECORD_DEVICE]);
 	for (i = 0; i < svm.num_access; i++) {
@@ -232,7 +232,7 @@ static void check_process(struct check *c)
 
 	MUST(!kfd_record_read(&c->rec, &again, sizeof(again), KFD_RECORD_PROCESS_MIN));
 	MUST(!memcmp(&again, p, sizeof(again)));
-	MUST(p->num_devices >= 1 && p->num_devices <= KFD_IMAGE_MAX_GPUS);
+	MUST(p->num_devices <= KFD_IMAGE_MAX_GPUS);
 	MUST(p->xnack <= 1 && p->event_page_user <= 1 && !p->reserved && !p->next_event_id);
 	MUST(p->num_svm <= KFD_IMAGE_MAX_SVM && !p->reserved2);
 	MUST(!p->event_page_user || !p->event_page_handle);

@@ -51,7 +51,7 @@ static const struct field bo_fields[] = {
 static const struct field svm_fields[] = {
 	FIELD(svm, start), FIELD(svm, size), FIELD(svm, flags), FIELD(svm, granularity),
 	FIELD(svm, preferred_loc), FIELD(svm, prefetch_loc), FIELD(svm, num_access),
-	FIELD(svm, reserved), FIELD(svm, gpu_id[0]), FIELD(svm, gpu_id[1]), FIELD(svm, gpu_id[7]),
+	FIELD(svm, others), FIELD(svm, gpu_id[0]), FIELD(svm, gpu_id[1]), FIELD(svm, gpu_id[7]),
 	FIELD(svm, access[0]), FIELD(svm, access[1]), FIELD(svm, access[7]),
 };
 

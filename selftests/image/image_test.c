@@ -160,7 +160,7 @@ struct field_case {
 	  sizeof(((struct scene *)0)->member), val, what }
 
 static const struct field_case field_cases[] = {
-	CASE(process.num_devices, 0, "num_devices"),
+	CASE(process.num_devices, 0, "more records than the process has"),
 	CASE(process.num_devices, 9, "num_devices"),
 	CASE(process.num_devices, 3, "fewer records than the process has"),
 	CASE(process.num_bos, 1, "more records than the process has"),
@@ -242,7 +242,7 @@ static const struct field_case field_cases[] = {
 	CASE(svm[0].access[0], 0, "access"),
 	CASE(svm[0].access[0], 3, "access"),
 	CASE(svm[0].access[2], KFD_RECORD_SVM_ACCESS, "access"),
-	CASE(svm[0].reserved, 1, "reserved"),
+	CASE(svm[0].others, 2, "others"),
 	CASE(event[0].type, 9, "type"),
 	CASE(event[0].id, 0, "id"),
 	CASE(event[0].id, 4096, "id"),
@@ -418,6 +418,39 @@ static void test_records(char *buf)
 	       "no fault wanted", "accepted");
 }
 
+/* A process need not have state on any GPU. */
+static void test_no_device(char *buf)
+{
+	struct kfd_image_writer w;
+	struct kfd_image image;
+	struct scene s;
+	int ret;
+
+	scene_init(&s);
+	s.process.num_devices = 0;
+	s.process.num_bos = 0;
+	s.process.num_svm = 0;
+	s.process.num_queues = 0;
+	s.process.num_events = 1;
+	s.process.event_page_handle = 0;
+	s.process.event_page_user = 1;
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	put(&w, KFD_RECORD_EVENT, &s.event[0], sizeof(s.event[0]));
+	kfd_image_finish(&w);
+	expect("no device", buf, w.used, 0, NULL);
+	ret = kfd_image_parse(&image, buf, w.used, NULL);
+	result(!ret && !image.count[KFD_RECORD_DEVICE], "none is there", "one is");
+	s.process.num_bos = 1;
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	put(&w, KFD_RECORD_BO, &s.bo[0], sizeof(s.bo[0]));
+	kfd_image_finish(&w);
+	expect("a buffer without a device", buf, w.used, EINVAL, "gpu_id");
+}
+
 /* A process record as long as @bytes, a device, and @num ranges. */
 static size_t write_svm_image(char *buf, size_t bytes, __u32 has_vm, int num)
 {
@@ -473,6 +506,9 @@ static void test_svm(char *buf)
 	expect("access of a GPU without VM", buf, len, 0, NULL);
 	at = len - sizeof(*svm);
 	svm = (void *)(buf + at);
+	svm->others = 1;
+	expect("access of GPUs without a record", buf, len, 0, NULL);
+	svm->others = 0;
 	svm->prefetch_loc = GPU_A;
 	expect("location on a GPU without VM", buf, len, EINVAL,
 	       "prefetch_loc");
@@ -585,6 +621,7 @@ int main(void)
 	test_header(buf);
 	test_fields(buf);
 	test_records(buf);
+	test_no_device(buf);
 	test_svm(buf);
 	test_order(buf);
 	scene_init(&s);

@@ -1223,7 +1223,10 @@ enum kfd_criu_op {
  *	which CHECKPOINT writes and RESTORE reads. PROCESS_INFO: in and out:
  *	%KFD_CRIU_DRAIN and so on, or 0
  * @priv_data_size: bytes. PROCESS_INFO: out. CHECKPOINT, RESTORE: in
- * @num_devices: GPUs. PROCESS_INFO: out. CHECKPOINT, RESTORE: in
+ * @num_devices: GPUs on which the process has state, that is, a VM; may be 0,
+ *	and @devices then anything. PROCESS_INFO: out. CHECKPOINT, RESTORE: in.
+ *	The in-tree driver counts every GPU that the process may see, and wants
+ *	as many at RESTORE
  * @num_bos: buffers, may be 0. PROCESS_INFO: out. CHECKPOINT, RESTORE: in
  * @num_objects: queues, events and SVM ranges in the private data, may be 0.
  *	PROCESS_INFO: out. CHECKPOINT, RESTORE: in
