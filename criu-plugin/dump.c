@@ -46,6 +46,7 @@
 #include "foreign.h"
 #include "sys.h"
 #include "topology.h"
+#include "use.h"
 
 #define NO_FD			0xffffffffu
 #define REFUSAL_SIZE		256
@@ -57,6 +58,7 @@ struct dumped {
 	pid_t pid;			/* as seen from here; 0: not known */
 	pid_t ns_pid;
 	unsigned int id;		/* of the file that has its state */
+	struct use_list use;		/* GPUs that it is found to use */
 	bool paused;
 };
 
@@ -202,6 +204,7 @@ static void drop_dumped(struct dumped *d)
 {
 	unpause(d);
 	close(d->kfd);
+	free(d->use.ids);
 	free(d);
 }
 
@@ -597,6 +600,7 @@ static int write_kfd_file(int dir, int fd, unsigned int id, const struct dumped 
 			  const struct sys_holders *holders)
 {
 	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
+	KfdUse use = KFD_USE__INIT;
 	int ret = fill_file(&e, fd, holders);
 
 	if (ret)
@@ -606,10 +610,42 @@ static int write_kfd_file(int dir, int fd, unsigned int id, const struct dumped 
 	e.pid = d->ns_pid;
 	e.has_state_id = d->id != 0;
 	e.state_id = d->id;
+	use.gpu_ids = d->use.ids;
+	use.n_gpu_ids = d->use.nr;
 	ret = fill_vmas(&e, d->pid);
+	/* Who has not been looked at may use any. */
+	if (e.n_vmas)
+		e.use = &use;
 	if (!ret)
 		ret = image_write_file(dir, id, &e);
 	free_file(&e);
+	return ret;
+}
+
+/*
+ * What the process uses. criu may be where it sees fewer GPUs than the process
+ * does, as in another container, and then cannot say what a GPU is like.
+ */
+static int note_use(struct dumped *d, const struct snapshot *s)
+{
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < s->args.num_devices; i++) {
+		uint32_t id = s->devices[i].actual_gpu_id;
+
+		if (!topology_by_id(dump.gpus.gpus, dump.gpus.nr, id)) {
+			pr_err("process %d: it uses GPU %u, which criu may not see: run criu where it may\n",
+			       d->ns_pid, id);
+			return -ENODEV;
+		}
+		ret = use_add(&d->use, id);
+	}
+	if (!ret && d->pid)
+		ret = use_add_mappings(&d->use, d->pid, &dump.gpus);
+	if (ret)
+		pr_err("process %d: what it uses cannot be found out: %s\n", d->ns_pid,
+		       strerror(-ret));
 	return ret;
 }
 
@@ -625,6 +661,8 @@ static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_arg
 	ret = checkpoint(d, &s);
 	if (!ret)
 		ret = check_maps(d, &s);
+	if (!ret)
+		ret = note_use(d, &s);
 	if (!ret)
 		ret = save_contents(dir, d, &s);
 	if (!ret)
@@ -724,6 +762,7 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 	if (ret == -ENODEV) {
 		/* There was no GPU when the file was opened: nothing to save. */
 		d->ns_pid = holders->nr ? holders->list[0].ns_pid : 1;
+		d->pid = holders->nr ? holders->list[0].pid : 0;
 		ret = write_kfd_file(dir, fd, id, d, holders);
 		drop_dumped(d);
 		return ret;

@@ -76,23 +76,12 @@ static void free_target(struct target *t)
 	free(t->moves.list);
 }
 
-/* Index in st->slots of the GPU that was @actual_gpu_id at dump. */
-static int slot_by_old_id(const struct restore_state *st, uint32_t actual_gpu_id)
-{
-	size_t i;
-
-	for (i = 0; i < st->nr_saved; i++)
-		if (st->saved[i]->gpu_id == actual_gpu_id)
-			return st->map[i];
-	return -ENODEV;
-}
-
 static int fill_devices(struct restore_state *st, const KfdProcess *p, struct target *t)
 {
 	size_t i;
 
 	for (i = 0; i < p->n_devices; i++) {
-		int slot = slot_by_old_id(st, p->devices[i]->actual_gpu_id);
+		int slot = restore_slot_by_old_id(st, p->devices[i]->actual_gpu_id);
 		int ret;
 
 		if (slot < 0) {

@@ -57,6 +57,9 @@ struct moved_bo {
 	size_t slot;
 };
 
+/* Nobody used the GPU, so none stands in for it. */
+#define RESTORE_UNUSED	SIZE_MAX
+
 /**
  * struct restore_state - what one process being restored knows
  * @pid: the process; criu forks, and a state inherited is not its own
@@ -65,7 +68,7 @@ struct moved_bo {
  * @saved: the GPUs of the machine at dump (of @files[0])
  * @nr_saved: their number
  * @now: the GPUs of this machine
- * @map: per entry of @saved, index into @now and @slots
+ * @map: per entry of @saved, index into @now and @slots, or RESTORE_UNUSED
  * @slots: per entry of @now
  * @bos: moved buffers
  * @nr_bos: their number
@@ -95,6 +98,7 @@ int restore_files_get(int dir, struct restore_state **out);
 int restore_state_get(int dir, struct restore_state **out);
 struct file_rec *restore_find_file(struct restore_state *st, unsigned int id);
 bool restore_has_state(const struct restore_state *st, pid_t ns_pid);
+int restore_slot_by_old_id(const struct restore_state *st, uint32_t gpu_id);
 int restore_slot_by_old_minor(const struct restore_state *st, unsigned int minor_nr);
 int restore_slot_open(struct restore_state *st, size_t slot);
 void restore_close_unneeded(struct restore_state *st);

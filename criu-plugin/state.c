@@ -36,10 +36,8 @@
 #include "held.h"
 #include "log.h"
 #include "sys.h"
+#include "use.h"
 
-/* Offsets of /dev/kfd mappings: type << 62 | gpu_id << 46 | byte offset */
-#define MMAP_GPU_ID_SHIFT	46
-#define MMAP_GPU_ID_MASK	(0xffffULL << MMAP_GPU_ID_SHIFT)
 /* No such fd: neither dup() nor mmap() takes it. */
 #define POISON_FD		0x7fffffff
 /* An offset that no device maps: it makes mmap() fail, likewise. */
@@ -128,8 +126,38 @@ static int read_files(int dir, struct restore_state *st)
 	return ret;
 }
 
+/* A GPU for each one that is used: by this process, or by any of the dump. */
+static int match_used(struct restore_state *st, bool own, char *why, size_t size)
+{
+	KfdGpu **used = calloc(st->nr_saved + 1, sizeof(*used));
+	size_t *map = calloc(st->nr_saved + 1, sizeof(*map));
+	size_t i, nr = 0;
+	int ret = -ENOMEM;
+
+	if (!used || !map)
+		goto out;
+	for (i = 0; i < st->nr_saved; i++)
+		if (use_is_needed(st, st->saved[i], own))
+			used[nr++] = st->saved[i];
+	ret = topology_match(used, nr, st->now.gpus, st->now.nr, map, why, size);
+	if (ret)
+		goto out;
+	for (i = 0, nr = 0; i < st->nr_saved; i++)
+		st->map[i] = used[nr] == st->saved[i] ? map[nr++] : RESTORE_UNUSED;
+out:
+	free(used);
+	free(map);
+	return ret;
+}
+
+/*
+ * The processes of a dump agree on what each GPU has become, since all look
+ * for what any of them used. Where they see different GPUs, as in several
+ * containers, there may be no answer to that; then each has what it used.
+ */
 static int match_gpus(struct restore_state *st)
 {
+	bool no_driver;
 	char why[1024];
 	size_t i;
 	int ret;
@@ -137,9 +165,10 @@ static int match_gpus(struct restore_state *st)
 	st->saved = st->files[0].entry->gpus;
 	st->nr_saved = st->files[0].entry->n_gpus;
 	ret = topology_read(sys_topology_root(), &st->now);
-	if (ret && (ret != -ENOENT || st->nr_saved)) {
-		pr_err("the GPU topology in %s cannot be read: %s: is the amdkfd driver loaded?\n",
-		       sys_topology_root(), strerror(-ret));
+	no_driver = ret == -ENOENT;
+	if (ret && !no_driver) {
+		pr_err("the GPU topology in %s cannot be read: %s\n", sys_topology_root(),
+		       strerror(-ret));
 		return ret;
 	}
 	st->map = calloc(st->nr_saved + 1, sizeof(*st->map));
@@ -150,10 +179,12 @@ static int match_gpus(struct restore_state *st)
 		st->slots[i].drm_fd = -1;
 		st->slots[i].own_fd = -1;
 	}
-	ret = topology_match(st->saved, st->nr_saved, st->now.gpus, st->now.nr, st->map, why,
-			     sizeof(why));
+	ret = match_used(st, false, why, sizeof(why));
+	if (ret == -ENODEV && !use_is_shared(st))
+		ret = match_used(st, true, why, sizeof(why));
 	if (ret)
-		pr_err("%s\n", ret == -ENOMEM ? "out of memory" : why);
+		pr_err("%s%s\n", ret == -ENOMEM ? "out of memory" : why,
+		       no_driver ? ": is the amdkfd driver loaded?" : "");
 	return ret;
 }
 
@@ -278,7 +309,24 @@ int restore_slot_by_old_minor(const struct restore_state *st, unsigned int minor
 	size_t i;
 
 	for (i = 0; i < st->nr_saved; i++)
-		if (st->saved[i]->render_minor == minor_nr)
+		if (st->saved[i]->render_minor == minor_nr && st->map[i] != RESTORE_UNUSED)
+			return st->map[i];
+	return -ENODEV;
+}
+
+/**
+ * restore_slot_by_old_id() - the GPU that another one has become
+ * @st: of this process
+ * @gpu_id: in the topology at dump
+ *
+ * Return: index in @st->slots, or -ENODEV.
+ */
+int restore_slot_by_old_id(const struct restore_state *st, uint32_t gpu_id)
+{
+	size_t i;
+
+	for (i = 0; i < st->nr_saved; i++)
+		if (st->saved[i]->gpu_id == gpu_id && st->map[i] != RESTORE_UNUSED)
 			return st->map[i];
 	return -ENODEV;
 }
@@ -459,16 +507,13 @@ static int slot_by_offset_id(const struct restore_state *st, uint32_t id)
 		for (i = 0; i < st->nr_devices; i++)
 			if (st->devices[i].user_gpu_id == id)
 				actual = st->devices[i].actual_gpu_id;
-	for (i = 0; i < st->nr_saved; i++)
-		if (st->saved[i]->gpu_id == actual)
-			return st->map[i];
-	return -ENODEV;
+	return restore_slot_by_old_id(st, actual);
 }
 
 /* The gpu_id in an offset of /dev/kfd stands for another GPU now. */
 static int kfd_vma(struct restore_state *st, uint64_t old, uint64_t *new, int *fd)
 {
-	uint32_t id = (old & MMAP_GPU_ID_MASK) >> MMAP_GPU_ID_SHIFT;
+	uint32_t id = (old & SYS_KFD_GPU_ID_MASK) >> SYS_KFD_GPU_ID_SHIFT;
 	int slot;
 	size_t i;
 
@@ -490,8 +535,8 @@ static int kfd_vma(struct restore_state *st, uint64_t old, uint64_t *new, int *f
 	slot = slot_by_offset_id(st, id);
 	if (slot < 0)
 		return -ENOENT;
-	*new = (old & ~MMAP_GPU_ID_MASK) |
-	       (uint64_t)st->now.gpus[slot]->gpu_id << MMAP_GPU_ID_SHIFT;
+	*new = (old & ~SYS_KFD_GPU_ID_MASK) |
+	       (uint64_t)st->now.gpus[slot]->gpu_id << SYS_KFD_GPU_ID_SHIFT;
 	return 1;
 }
 

@@ -518,6 +518,49 @@ int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT])
 }
 
 /**
+ * sys_find_kfd_vmas() - the GPUs that mappings of /dev/kfd name
+ * @pid: of the process
+ * @ids: out: as their offsets have them, some more than once; free() it
+ * @nr: out: their number
+ *
+ * Return: 0 or a negative errno.
+ */
+int sys_find_kfd_vmas(pid_t pid, uint32_t **ids, size_t *nr)
+{
+	char path[64], line[4500];
+	int ret = 0;
+	FILE *f;
+
+	*ids = NULL;
+	*nr = 0;
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (!ret && fgets(line, sizeof(line), f)) {
+		unsigned long long offset;
+		uint32_t *more, id;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (strlen(line) < 4 || strcmp(line + strlen(line) - 4, "/kfd") ||
+		    sscanf(line, "%*x-%*x %*s %llx", &offset) != 1)
+			continue;
+		id = (offset & SYS_KFD_GPU_ID_MASK) >> SYS_KFD_GPU_ID_SHIFT;
+		if (!id)
+			continue;
+		more = realloc(*ids, (*nr + 1) * sizeof(*more));
+		if (!more)
+			ret = -ENOMEM;
+		else
+			*ids = more;
+		if (more)
+			more[(*nr)++] = id;
+	}
+	fclose(f);
+	return ret;
+}
+
+/**
  * sys_exists() - whether there is a process, be it dead and not yet waited for
  * @pid: as seen from here
  */

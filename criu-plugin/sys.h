@@ -94,6 +94,10 @@ struct sys_map {
 #define SYS_RENDER_LAST		191
 #define SYS_RENDER_COUNT	(SYS_RENDER_LAST - SYS_RENDER_FIRST + 1)
 
+/* Offsets of /dev/kfd mappings: type << 62 | gpu_id << 46 | byte offset */
+#define SYS_KFD_GPU_ID_SHIFT	46
+#define SYS_KFD_GPU_ID_MASK	(0xffffULL << SYS_KFD_GPU_ID_SHIFT)
+
 enum sys_dev sys_classify(const struct stat *st, unsigned int *minor_nr);
 const char *sys_topology_root(void);
 int sys_open_kfd(void);
@@ -107,6 +111,7 @@ int sys_refusal(int kfd, char *text, size_t size);
 int sys_keep_fd(int fd);
 int sys_find_holders(int fd, struct sys_holders *out);
 int sys_borrow_fd(pid_t pid, dev_t rdev);
+int sys_find_kfd_vmas(pid_t pid, uint32_t **ids, size_t *nr);
 int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT]);
 pid_t sys_ns_pid(pid_t pid);
 pid_t sys_tracer(pid_t pid);

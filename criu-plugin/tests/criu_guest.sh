@@ -12,11 +12,14 @@ set -u
 . criu-plugin/tests/criu_guest_resume.sh
 # shellcheck source=criu-plugin/tests/criu_guest_held.sh
 . criu-plugin/tests/criu_guest_held.sh
+# shellcheck source=criu-plugin/tests/criu_guest_gpus.sh
+. criu-plugin/tests/criu_guest_gpus.sh
 
 user=$PWD/build/criu-plugin/tests/gpu_user
 dir=/tmp/criu-guest
 n=0
 failed=0
+pod=	# cgroup that programs and criu are started in
 rm -rf $dir
 mkdir -p $dir
 
@@ -76,7 +79,7 @@ start()
 	rm -rf $dir/img $dir/result $dir/why
 	mkdir $dir/img
 	: > $dir/why
-	setsid "$user" "$1" $dir/result < /dev/null > /dev/null 2>&1 &
+	(enter_pod && exec setsid "$user" "$1" $dir/result) < /dev/null > /dev/null 2>&1 &
 	PID=$!
 	disown	# or bash tells that it was killed
 	await "$2" ready
@@ -87,7 +90,8 @@ run_criu()
 	local what=$1
 
 	shift
-	criu "$what" "$@" -D $dir/img -o "$what.log" -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 && return 0
+	(enter_pod && exec criu "$what" "$@" -D $dir/img -o "$what.log" -v4 -L "$PLUGIN_DIR") \
+		> $dir/out 2>&1 && return 0
 	why "criu $what failed"
 	grep -E 'Error|Warning.*kfd_plugin' "$dir/img/$what.log" >> $dir/why
 	return 1
@@ -174,6 +178,24 @@ refused()
 	finish 1
 	kill -9 "$PID" 2>/dev/null
 	result refused
+}
+
+# The images have no room: the program goes on, and nothing of them is left.
+no_space()
+{
+	local log=$dir/no_space.log
+
+	start bos 1
+	mount -t tmpfs -o size=8m none $dir/img
+	criu dump -t "$PID" -D $dir/img -o $log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
+		why "there was room"
+	grep -q "kfd_plugin: Error: process .*BO .*: No space left on device" $log ||
+		why "no reason: $(grep kfd_plugin $log)"
+	find $dir/img -name 'kfd*' >> $dir/why
+	umount $dir/img
+	finish 1
+	kill -9 "$PID" 2>/dev/null
+	result no_space
 }
 
 # The GPU is at the first of two mappings of the same memory, and after the
@@ -279,7 +301,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..32"
+echo "1..45"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -292,11 +314,17 @@ round_trip closed closed 1
 leave_running
 again
 refused
+no_space
 moved
 resume_fails resume_fails moved 1
 resume_fails resume_fails_in_a_tree mixed 4
 resume_fails_namespace resume_fails_in_a_namespace mixed 4
 keep_stopped
+fewer_gpus first_of_two gpu_1
+fewer_gpus second_of_two gpu_2
+too_few_gpus
+no_render_node
+containers
 damaged
 options
 missing_image

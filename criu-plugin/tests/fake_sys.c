@@ -203,10 +203,13 @@ int sys_find_holders(int fd, struct sys_holders *out)
 	memset(out, 0, sizeof(*out));
 	if (!f || f->own_fd < 0)
 		return 0;
-	out->list = calloc(2, sizeof(*out->list));
+	out->list = calloc(3, sizeof(*out->list));
 	if (fake.holder_pid)
 		out->list[out->nr++] =
 			(struct sys_holder) { fake.holder_pid, fake.holder_pid, f->own_fd };
+	/* by pid, as they are */
+	if (fake.holder2)
+		out->list[out->nr++] = (struct sys_holder) { 4200, fake.holder2, f->own_fd };
 	out->list[out->nr++] = (struct sys_holder) { fake.real_pid, fake.pid, f->own_fd };
 	return 0;
 }
@@ -236,7 +239,17 @@ int sys_count_vmas(pid_t pid, unsigned int counts[SYS_RENDER_COUNT])
 {
 	CHECK(pid == fake.real_pid);
 	memset(counts, 0, sizeof(*counts) * SYS_RENDER_COUNT);
-	counts[fake.minor_nr[0] - SYS_RENDER_FIRST] = fake.render_vmas;
+	counts[(fake.mapped_minor ? fake.mapped_minor : fake.minor_nr[0]) -
+	       SYS_RENDER_FIRST] = fake.render_vmas;
+	return 0;
+}
+
+int sys_find_kfd_vmas(pid_t pid, uint32_t **ids, size_t *nr)
+{
+	CHECK(pid == fake.real_pid);
+	*nr = fake.kfd_vma != 0;
+	*ids = calloc(1, sizeof(**ids));
+	(*ids)[0] = fake.kfd_vma;
 	return 0;
 }
 
@@ -326,10 +339,16 @@ int sys_render_of(unsigned int minor_nr)
 	return fake.primary_render ? (int)fake.primary_render : -ENOENT;
 }
 
+/* GPUs that the driver names in a checkpoint. */
+static unsigned int nr_devices(void)
+{
+	return fake.nr_used ? fake.nr_used : fake.nr_gpus;
+}
+
 static int process_info(struct kfd_ioctl_criu_args *args)
 {
 	fake.paused = 1;
-	args->num_devices = fake.nr_gpus;
+	args->num_devices = nr_devices();
 	args->num_bos = fake.nr_bos;
 	args->num_objects = NUM_OBJECTS;
 	args->priv_data_size = PRIV_SIZE;
@@ -346,11 +365,11 @@ static int checkpoint(const struct kfd_ioctl_criu_args *args)
 	struct kfd_criu_bo_bucket *bos = (void *)(uintptr_t)args->bos;
 	unsigned int i;
 
-	if (!fake.paused || args->num_bos != fake.nr_bos || args->num_devices != fake.nr_gpus ||
+	if (!fake.paused || args->num_bos != fake.nr_bos || args->num_devices != nr_devices() ||
 	    args->num_objects != NUM_OBJECTS || args->priv_data_size != PRIV_SIZE ||
 	    !devices || !bos || !args->priv_data)
 		return -EINVAL;
-	for (i = 0; i < fake.nr_gpus; i++) {
+	for (i = 0; i < nr_devices(); i++) {
 		devices[i].user_gpu_id = fake.user_gpu_id[i];
 		devices[i].actual_gpu_id = fake.gpu_id[i];
 	}
@@ -371,7 +390,7 @@ static int restore(const struct kfd_ioctl_criu_args *args)
 	unsigned int i;
 
 	CHECK(args->num_objects == NUM_OBJECTS && args->priv_data_size == PRIV_SIZE);
-	CHECK(args->num_devices == fake.nr_gpus && args->num_bos == fake.nr_bos);
+	CHECK(args->num_devices == nr_devices() && args->num_bos == fake.nr_bos);
 	CHECK(priv[0] == 0x5a && priv[PRIV_SIZE - 1] == 0x5a);
 	memcpy(fake.devices, (void *)(uintptr_t)args->devices,
 	       sizeof(*fake.devices) * args->num_devices);

@@ -35,6 +35,9 @@ struct fake_info {
  * @gpu_id: in the topology
  * @minor_nr: of their render nodes
  * @user_gpu_id: as the dumped process knows them
+ * @nr_used: the first so many of them have the process's state; 0: all
+ * @kfd_vma: gpu_id in a mapping of /dev/kfd, or 0
+ * @mapped_minor: render node that the process has mapped; 0: the first
  * @nr_bos: buffers of the dumped process
  * @bos: as CHECKPOINT gives them, dmabuf_fd excepted
  * @memory: a memfd with the contents of each buffer
@@ -46,6 +49,7 @@ struct fake_info {
  * @owner: process that the driver says opened every file; 0: it does not say
  * @owner_dead: and that it is gone
  * @dead_opens: how often /dev/kfd was opened for one that is
+ * @holder2: another process that has each file, as it sees itself; 0: none
  * @fail_op: this op fails with @fail_err; -1: none does
  * @refusal: what the driver says of that, or NULL
  * @drains: the driver knows what PROCESS_INFO can be asked for
@@ -83,6 +87,9 @@ struct fake_machine {
 	unsigned int gpu_id[FAKE_MAX_GPUS];
 	unsigned int minor_nr[FAKE_MAX_GPUS];
 	unsigned int user_gpu_id[FAKE_MAX_GPUS];
+	unsigned int nr_used;
+	unsigned int kfd_vma;
+	unsigned int mapped_minor;
 	unsigned int nr_bos;
 	struct kfd_criu_bo_bucket bos[FAKE_MAX_BOS];
 	int memory[FAKE_MAX_BOS];
@@ -93,6 +100,7 @@ struct fake_machine {
 	int owner;
 	bool owner_dead;
 	unsigned int dead_opens;
+	int holder2;
 	int fail_op;
 	int fail_err;
 	const char *refusal;

@@ -6,6 +6,8 @@
  * is wrong to that file. Through the uAPI alone.
  *
  *	bos	buffers in VRAM and GTT on every GPU
+ *	gpu_1	as bos, on the first GPU; the others are not touched
+ *	gpu_2	likewise, on the second
  *	idle	/dev/kfd and nothing else
  *	unused	a VM on every GPU, but no buffer
  *	twice	as bos, with /dev/kfd and a render node opened twice, and duplicates
@@ -283,6 +285,15 @@ static void use_bos(void)
 	check(false);
 }
 
+/* The n-th GPU is the only one that this program knows of. */
+static void use_one(unsigned int n)
+{
+	REQUIRE(n < nr_gpus);
+	gpus[0] = gpus[n];
+	nr_gpus = 1;
+	use_bos();
+}
+
 static void use_imported(void)
 {
 	union drm_amdgpu_gem_create make = {
@@ -446,6 +457,10 @@ int main(int argc, char **argv)
 		find_gpus();
 		if (!strcmp(mode, "bos"))
 			use_bos();
+		else if (!strcmp(mode, "gpu_1"))
+			use_one(0);
+		else if (!strcmp(mode, "gpu_2"))
+			use_one(1);
 		else if (!strcmp(mode, "idle"))
 			use_idle();
 		else if (!strcmp(mode, "unused"))
