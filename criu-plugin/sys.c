@@ -569,33 +569,6 @@ bool sys_exists(pid_t pid)
 	return !kill(pid, 0) || errno != ESRCH;
 }
 
-/* Processes that this one traces. */
-static size_t find_tracees(pid_t **out)
-{
-	size_t n = 0, max = 0;
-	struct dirent *de;
-	DIR *d = opendir("/proc");
-
-	*out = NULL;
-	while (d && (de = readdir(d))) {
-		pid_t pid = isdigit(de->d_name[0]) ? atoi(de->d_name) : 0;
-
-		if (pid <= 0 || status_field(pid, "TracerPid") != getpid())
-			continue;
-		if (n == max) {
-			pid_t *more = realloc(*out, (max = 2 * max + 16) * sizeof(*more));
-
-			if (!more)
-				break;
-			*out = more;
-		}
-		(*out)[n++] = pid;
-	}
-	if (d)
-		closedir(d);
-	return n;
-}
-
 static void reap(pid_t tid)
 {
 	int status = 0;
@@ -633,12 +606,12 @@ static void reap_threads(pid_t pid)
  */
 void sys_kill_tracees(pid_t pid)
 {
+	pid_t *pids = NULL;
 	bool init = false;
-	pid_t *pids;
-	size_t i, n;
+	size_t i, n = 0;
 
 	kill(pid, SIGKILL);
-	n = find_tracees(&pids);
+	sys_tracees(&pids, &n);
 	for (i = 0; i < n; i++) {
 		init = init || sys_ns_pid(pids[i]) == 1;
 		kill(pids[i], SIGKILL);
