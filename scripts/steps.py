@@ -149,8 +149,8 @@ def build_steps(size):
              budget=20),
         Step("demo-tools", ["make", "-s", "demo-tools"], group="builds", budget=30),
         Step("bench-tools", ["make", "-s", "bench-tools"], group="builds", budget=30),
-        Step("arguments", ["selftests/arguments.sh"], tap=True),
-        Step("dkms-states", ["selftests/dkms_states.sh"], tap=True),
+        Step("arguments", ["selftests/arguments.sh"], tap=True, budget=15),
+        Step("dkms-states", ["selftests/dkms_states.sh"], tap=True, budget=40),
     ]
     return out
 

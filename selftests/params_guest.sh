@@ -17,6 +17,9 @@ vram_mb 1048576
 hqd_slots 64
 sdma_slots 64"
 amdkfd_numbers=""
+# Of what the parameter's own function makes: selftests/sysmem.c has what it takes.
+amdkfd_limit=system_mem_limit_mb
+amdkfd_others="$amdkfd_limit system_mem_used"
 # what only builds with DEBUG=1 or BREAK= have, and takes any value of its type
 others="kunit broken"
 
@@ -70,6 +73,26 @@ number()
 	result "$module.$name.greatest" $?
 }
 
+# the limit of memory: more than the machine has, and what is no number; and what is only
+# to be read
+limit()
+{
+	local value bad="" total
+
+	total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
+	for value in $((total * 2)) 18446744073709551615 18446744073709551616 -1 x ""; do
+		dmesg --clear
+		insmod "$modules/amdkfd.ko" "$amdkfd_limit=$value" 2> /dev/null && rmmod amdkfd &&
+			bad+=" '$value'"
+		dmesg | sed "s/^/# $amdkfd_limit=$value: /"
+		dmesg | grep -q $amdkfd_limit || bad+=" '$value' says nothing"
+	done
+	insmod "$modules/amdkfd.ko" system_mem_used=1 2> /dev/null && rmmod amdkfd && bad+=" used"
+	[ -z "$bad" ] || echo "# not refused as it should be: $bad"
+	[ -z "$bad" ] && [ ! -e /sys/module/amdkfd ]
+	result amdkfd.$amdkfd_limit.impossible $?
+}
+
 # all MODULE: with the numbers that it has
 all()
 {
@@ -79,7 +102,7 @@ all()
 		[ -z "$name" ] || number "$module" "$name" "$max"
 	done <<< "$numbers"
 	modinfo -F parm "$modules/$module.ko" | cut -d: -f1 | sort > /tmp/has
-	{ cut -d' ' -f1 <<< "$numbers"; tr ' ' '\n' <<< "$others"; } | sort > /tmp/known
+	{ cut -d' ' -f1 <<< "$numbers"; tr ' ' '\n' <<< "$others $amdkfd_others"; } | sort > /tmp/known
 	comm -23 /tmp/has /tmp/known | sed 's/^/# not tested: /' | tee /tmp/new
 	[ ! -s /tmp/new ]
 	result "$module.all_are_known" $?
@@ -90,7 +113,8 @@ for dep in $(modinfo -F depends "$modules"/am{dgpu_sim,dkfd}.ko | tr ',' ' '); d
 done
 nodes=$(ls /dev/dri 2>/dev/null)
 echo "KTAP version 1"
-echo "1..10"
+echo "1..11"
+limit
 all amdkfd "$amdkfd_numbers"
 insmod "$modules/amdkfd.ko" || exit 1
 all amdgpu_sim "$amdgpu_sim_numbers"
