@@ -101,6 +101,8 @@ static bool is_used(const KfdFileEntry *e, const KfdGpu *gpu)
 
 	if (e->kind == KFD_FILE_RENDER)
 		return e->render_minor == gpu->render_minor;
+	if (e->kind == KFD_FILE_DEAD)
+		return false;
 	if (!e->use || is_mapped(e, gpu->render_minor))
 		return true;
 	for (i = 0; i < e->use->n_gpu_ids; i++)
