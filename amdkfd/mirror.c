@@ -382,15 +382,28 @@ static bool mirror_give_up(struct kfd_mirror *m, int err)
 	return true;
 }
 
+/* This one has to wait for the next pass; others must not wait for it. */
+static void mirror_put_off(struct kfd_mirror *m)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+
+	m->put_off = mirrors->pass;
+	mutex_lock(&mirrors->notifier_lock);
+	if (!list_empty(&m->invalid_node))
+		list_move_tail(&m->invalid_node, &mirrors->invalid);
+	mutex_unlock(&mirrors->notifier_lock);
+}
+
 /* EAGAIN: more is left; EFAULT, ESTALE, ENOMEM: a mirror could not be had. */
 static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 {
 	unsigned long deadline = jiffies + RESTORE_PASS_JIFFIES;
 	struct kfd_mirror *m;
-	int ret = 0;
+	int ret, left = 0;
 
 	lockdep_assert_held(&mirrors->validate_lock);
-	while (!ret) {
+	mirrors->pass++;
+	for (;;) {
 		mutex_lock(&mirrors->notifier_lock);
 		m = list_first_entry_or_null(&mirrors->invalid,
 					     struct kfd_mirror, invalid_node);
@@ -399,13 +412,17 @@ static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 		mutex_unlock(&mirrors->notifier_lock);
 		if (!m)
 			return 0;
+		/* Behind the first that was put off are others that were. */
+		if (m->put_off == mirrors->pass)
+			return left;
 		if (time_after(jiffies, deadline))
 			return -EAGAIN;
 		ret = mirror_validate(m, RESTORE_TRIES);
-		if (ret && mirror_give_up(m, ret))
-			ret = 0;
+		if (ret && !mirror_give_up(m, ret)) {
+			mirror_put_off(m);
+			left = ret;
+		}
 	}
-	return ret;
 }
 
 static void mirrors_tell_rescheduled(struct kfd_mirrors *mirrors)

@@ -89,6 +89,7 @@ struct kfd_mirror_ops {
  * @storm_ms: how long queues stay evicted at least (notifier_lock)
  * @delay_ms: how long @restore_work waits after the next failure
  *	(validate_lock)
+ * @pass: number of the last attempt to empty @invalid (validate_lock)
  * @chunk: scratch space of page look-ups; NULL before the first mirror
  *	(validate_lock)
  */
@@ -104,6 +105,7 @@ struct kfd_mirrors {
 	unsigned long restored_at;
 	unsigned int storm_ms;
 	unsigned int delay_ms;
+	u32 pass;
 	struct kfd_mirror_chunk *chunk;
 };
 
@@ -117,6 +119,8 @@ struct kfd_mirrors {
  * @ops: the owner's; immutable
  * @access: what GPUs do with the pages (validate_lock)
  * @notifier: tells when pages go; registered when @watched
+ * @put_off: the kfd_mirrors.pass in which it could not be had, if it could not
+ *	(validate_lock)
  * @watched: (validate_lock)
  * @retired: another mirror has taken over: no invalidation counts any more
  *	(notifier_lock)
@@ -136,6 +140,7 @@ struct kfd_mirror {
 	const struct kfd_mirror_ops *ops;
 	enum kfd_mirror_access access;
 	struct mmu_interval_notifier notifier;
+	u32 put_off;
 	bool watched;
 	bool retired;
 	u64 absent_first;

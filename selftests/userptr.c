@@ -200,6 +200,26 @@ TEST_F(userptr, part_unmapped_the_rest_serves)
 	}
 }
 
+/* Queues wait for a while in case it comes back: for all of it at once. */
+TEST_F_TIMEOUT(userptr, much_is_unmapped_at_once, 60)
+{
+	enum { MANY = 64 };
+	struct kfd_bo bo[MANY];
+	char *p[MANY];
+	int i;
+
+	REQUIRE_OURS();
+	for (i = 0; i < MANY; i++) {
+		ASSERT_OK(anonymous(&self->k, KFD_PAGE, &p[i]));
+		ASSERT_OK(kfd_bo_userptr(&self->k, 0, p[i], KFD_PAGE, &bo[i]));
+	}
+	for (i = 0; i < MANY; i++)
+		ASSERT_OK(munmap(p[i], KFD_PAGE));
+	ASSERT_OK(gpu_alive(&self->q, &self->safe));
+	for (i = 0; i < MANY; i++)
+		EXPECT_OK(kfd_bo_destroy(&self->k, &bo[i]));
+}
+
 /* After a fork the child keeps what was; what the GPU writes is the parent's. */
 TEST_F(userptr, fork_and_copy_on_write)
 {
