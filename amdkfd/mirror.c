@@ -9,12 +9,12 @@
  * true. Between the two the GPUs may use the pages.
  *
  * A page of a mirror is *present* (given to the owner by populate()) or
- * *absent*. The hull [absent_first, absent_last] of a mirror holds every
- * absent page, except while validate() works, when it holds those that have
- * become absent since it looked. A mirror is *needed* by the GPUs whose queues
- * cannot wait for a page: those that a buffer is mapped on or is about to, or
- * that may access a range of shared virtual memory and can't retry. Invariants,
- * all under notifier_lock:
+ * *absent*. The hull [absent_first, absent_last] of a mirror holds every absent
+ * page that has not been given up, except while validate() works, when it holds
+ * those that have become absent since it looked. A mirror is *needed* by the
+ * GPUs whose queues cannot wait for a page: those that a buffer is mapped on or
+ * is about to, or that may access a range of shared virtual memory and can't
+ * retry. Invariants, all under notifier_lock:
  *
  *  1. what is present is what the CPU's page tables say now: populate() and
  *     invalidate() exclude each other, and populate() comes after a look at
@@ -33,12 +33,11 @@
  * restore at once doubles that, up to 64 ms, so that a storm costs a handful of
  * evictions and not one each; a calm twentieth of a second ends it. When the
  * pages can't be had, the work tries again after 1 ms at first, then twice as
- * long each time, one second at most. A range that stays without a mapping
- * (munmap) for half a second is given up: its pages stay absent, the queues go
- * on, and a GPU access to it is a VM fault, which is what mainline makes of it
- * at once and what a program that never touches it again expects. (The grace
- * is for those that put a new mapping in place.) The next invalidation or the
- * next validate() tries again.
+ * long each time, one second at most. Pages that can't be had for half a second
+ * are given up: they stay absent, the queues go on, and a GPU access to them is
+ * a VM fault (mirror_salvage.c), which is what mainline makes of the whole of
+ * it at once and what a program that never touches them again expects. The
+ * grace is for those that put a new mapping in place.
  *
  * DOC: locks
  *
@@ -76,8 +75,6 @@
 #include "process.h"
 #include "smi.h"
 
-/* Pages that are looked up and given away at a time: 2 MiB. */
-#define CHUNK_PAGES		512
 #define RESTORE_DELAY_MIN_MS	1
 #define RESTORE_DELAY_MAX_MS	1000
 /* A storm: how soon the next eviction comes, and how long we then wait. */
@@ -85,8 +82,6 @@
 #define STORM_DELAY_MAX_MS	64
 /* Time after which the restore work makes a pause though it gets on. */
 #define RESTORE_PASS_JIFFIES	HZ
-/* How long memory may be away before its mirror is given up. */
-#define RESTORE_GIVE_UP_MS	500
 /* Lost races with the notifier after which it does. */
 #define RESTORE_TRIES		8
 
@@ -96,8 +91,8 @@
  * @pages: the same for the owner
  */
 struct kfd_mirror_chunk {
-	unsigned long pfns[CHUNK_PAGES];
-	struct page *pages[CHUNK_PAGES];
+	unsigned long pfns[KFD_MIRROR_CHUNK];
+	struct page *pages[KFD_MIRROR_CHUNK];
 };
 
 static struct workqueue_struct *restore_wq;
@@ -128,6 +123,14 @@ static unsigned int mirrors_restore_delay(const struct kfd_mirrors *mirrors)
 		     STORM_DELAY_MAX_MS);
 }
 
+/* What has been given up is tried again. */
+static void mirror_miss_lost(struct kfd_mirror *m)
+{
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	if (kfd_mirror_has_lost(m))
+		kfd_mirror_add_absent(m, m->lost_first, m->lost_end - 1);
+}
+
 /* A needed mirror is losing pages: stop the queues, see to it later. */
 static void mirror_break_locked(struct kfd_mirror *m)
 {
@@ -137,8 +140,10 @@ static void mirror_break_locked(struct kfd_mirror *m)
 	lockdep_assert_held(&mirrors->notifier_lock);
 	if (mirrors->closing)
 		return;
-	if (list_empty(&m->invalid_node))
+	if (list_empty(&m->invalid_node)) {
 		list_add_tail(&m->invalid_node, &mirrors->invalid);
+		mirror_miss_lost(m);
+	}
 	if (evict) {
 		if (!mirrors->evicted)
 			mirrors->storm_ms = mirrors_restore_delay(mirrors);
@@ -258,11 +263,21 @@ static int mirror_look_up(struct hmm_range *range)
 	return hmm_range_fault(range);
 }
 
-/*
- * Pages @first .. @first + *@n - 1, or as many of them as one look-up can do.
- * EAGAIN: the notifier came in between; EFAULT, ESTALE, ENOMEM; EINTR: killed.
+/**
+ * kfd_mirror_populate() - make pages present, if one look-up finds them all
+ * @m: a watched mirror
+ * @first: first page
+ * @n: how many, KFD_MIRROR_CHUNK at most; cut to as many as a look-up can do
+ *
+ * Their place in the hull is the caller's to see to.
+ *
+ * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
+ * space.
+ *
+ * Return: 0; EAGAIN: the notifier came in between; EFAULT: one of the *@n can't
+ * be had; ESTALE, ENOMEM; EINTR: killed.
  */
-static int mirror_populate_chunk(struct kfd_mirror *m, u64 first, u64 *n)
+int kfd_mirror_populate(struct kfd_mirror *m, u64 first, u64 *n)
 {
 	struct kfd_mirrors *mirrors = m->mirrors;
 	struct hmm_range range = {
@@ -310,8 +325,8 @@ static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
 	u64 n;
 
 	for (; first <= last; first += n) {
-		n = min_t(u64, last - first + 1, CHUNK_PAGES);
-		ret = mirror_populate_chunk(m, first, &n);
+		n = min_t(u64, last - first + 1, KFD_MIRROR_CHUNK);
+		ret = kfd_mirror_populate(m, first, &n);
 		if (ret) {
 			mutex_lock(&m->mirrors->notifier_lock);
 			kfd_mirror_add_absent(m, first, last);
@@ -323,16 +338,22 @@ static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
 	return 0;
 }
 
-/*
- * Make all pages present. When it returns 0 they all were at one moment, and
- * an invalidation after that moment has put the mirror on the list (again) if
- * it is needed.
+/**
+ * kfd_mirror_try() - make the pages present that are missed
+ * @m: a watched mirror
  *
- * EAGAIN: lost @tries races; EFAULT, ESTALE, ENOMEM.
+ * When it returns 0 they all were at one moment, and an invalidation after that
+ * moment has put the mirror on the list (again) if it is needed.
+ *
+ * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
+ * space.
+ *
+ * Return: 0; EAGAIN: lost RESTORE_TRIES races; EFAULT, ESTALE, ENOMEM.
  */
-static int mirror_validate(struct kfd_mirror *m, unsigned int tries)
+int kfd_mirror_try(struct kfd_mirror *m)
 {
 	struct kfd_mirrors *mirrors = m->mirrors;
+	unsigned int tries = RESTORE_TRIES;
 	u64 first, last;
 	bool present;
 	int ret;
@@ -358,28 +379,6 @@ static int mirror_validate(struct kfd_mirror *m, unsigned int tries)
 		if (ret && ret != -EAGAIN)
 			return ret;
 	}
-}
-
-/* Whether a mirror that answered @err has had its chance; it is let go then. */
-static bool mirror_give_up(struct kfd_mirror *m, int err)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-
-	lockdep_assert_held(&mirrors->validate_lock);
-	if (err != -EFAULT && err != -ESTALE)
-		return false;
-	if (!m->lost_since)
-		m->lost_since = jiffies ?: 1;
-	if (time_before(jiffies, m->lost_since +
-			msecs_to_jiffies(RESTORE_GIVE_UP_MS)))
-		return false;
-	m->lost_since = 0;
-	pr_warn_ratelimited("amdkfd: pasid %u: %s at 0x%lx has lost its memory; GPU accesses will fault\n",
-			    mirrors->process->pasid, m->ops->name, m->addr);
-	mutex_lock(&mirrors->notifier_lock);
-	list_del_init(&m->invalid_node);
-	mutex_unlock(&mirrors->notifier_lock);
-	return true;
 }
 
 /* This one has to wait for the next pass; others must not wait for it. */
@@ -417,8 +416,10 @@ static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 			return left;
 		if (time_after(jiffies, deadline))
 			return -EAGAIN;
-		ret = mirror_validate(m, RESTORE_TRIES);
-		if (ret && !mirror_give_up(m, ret)) {
+		ret = kfd_mirror_try(m);
+		if (ret)
+			ret = kfd_mirror_do_without(m, ret);
+		if (ret) {
 			mirror_put_off(m);
 			left = ret;
 		}
@@ -472,7 +473,8 @@ static void mirrors_restore_work(struct work_struct *work)
  * kfd_mirror_validate() - make all pages present
  * @m: a watched mirror
  *
- * A mirror that is needed keeps them, by way of evictions.
+ * A mirror that is needed keeps them, by way of evictions. Those that have been
+ * given up are tried again.
  *
  * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
  * space.
@@ -482,16 +484,26 @@ static void mirrors_restore_work(struct work_struct *work)
  */
 int kfd_mirror_validate(struct kfd_mirror *m)
 {
+	struct mutex *notifier_lock = &m->mirrors->notifier_lock;
 	int ret;
 
+	mutex_lock(notifier_lock);
+	mirror_miss_lost(m);
+	mutex_unlock(notifier_lock);
 	for (;;) {
-		ret = mirror_validate(m, RESTORE_TRIES);
+		ret = kfd_mirror_try(m);
 		if (ret != -EAGAIN)
-			return ret;
+			break;
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
+	if (!ret) {
+		mutex_lock(notifier_lock);
+		kfd_mirror_forget_lost(m);
+		mutex_unlock(notifier_lock);
+	}
+	return ret;
 }
 
 /**
@@ -516,8 +528,8 @@ int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages)
 
 	lockdep_assert_held(&m->mirrors->validate_lock);
 	while (first < end) {
-		n = min_t(u64, end - first, CHUNK_PAGES);
-		ret = mirror_populate_chunk(m, first, &n);
+		n = min_t(u64, end - first, KFD_MIRROR_CHUNK);
+		ret = kfd_mirror_populate(m, first, &n);
 		if (ret && (ret != -EAGAIN || !tries--))
 			return ret;
 		if (!ret)

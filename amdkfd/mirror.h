@@ -20,6 +20,9 @@
 
 #include <linux/kfd_ioctl.h>
 
+/* Pages that are looked up and given away at a time: 2 MiB. */
+#define KFD_MIRROR_CHUNK	512
+
 struct kfd_mirror;
 struct kfd_mirror_chunk;
 struct kfd_process;
@@ -126,6 +129,10 @@ struct kfd_mirrors {
  *	(notifier_lock)
  * @absent_first: first page that may be absent (notifier_lock)
  * @absent_last: last such page; below @absent_first: none (notifier_lock)
+ * @lost_first: first page that was found to be missing since the mirror was
+ *	validated (notifier_lock)
+ * @lost_end: the page after the last one; 0: none (notifier_lock)
+ * @given_up: nobody waits for those pages any more (notifier_lock)
  * @needed: GPUs, by index, whose queues can't do without it (notifier_lock)
  * @invalid_node: in kfd_mirrors.invalid (notifier_lock)
  *
@@ -145,11 +152,14 @@ struct kfd_mirror {
 	bool retired;
 	u64 absent_first;
 	u64 absent_last;
+	u64 lost_first;
+	u64 lost_end;
+	bool given_up;
 	u32 needed;
 	struct list_head invalid_node;
 };
 
-/* The hull of absent pages; notifier_lock, or nobody watches yet */
+/* The hull of pages that are missed; notifier_lock, or nobody watches yet */
 static inline bool kfd_mirror_is_present(const struct kfd_mirror *m)
 {
 	return m->absent_first > m->absent_last;
@@ -173,6 +183,25 @@ static inline void kfd_mirror_add_absent(struct kfd_mirror *m, u64 first,
 	}
 }
 
+/* The hull of pages that were found to be missing; likewise */
+static inline bool kfd_mirror_has_lost(const struct kfd_mirror *m)
+{
+	return m->lost_end;
+}
+
+static inline void kfd_mirror_add_lost(struct kfd_mirror *m, u64 first, u64 end)
+{
+	m->lost_first = m->lost_end ? min(m->lost_first, first) : first;
+	m->lost_end = max(m->lost_end, end);
+}
+
+static inline void kfd_mirror_forget_lost(struct kfd_mirror *m)
+{
+	m->lost_first = 0;
+	m->lost_end = 0;
+	m->given_up = false;
+}
+
 int kfd_mirrors_module_init(void);
 void kfd_mirrors_module_exit(void);
 void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p);
@@ -187,6 +216,19 @@ int kfd_mirror_watch(struct kfd_mirror *m);
 void kfd_mirror_remove(struct kfd_mirror *m);
 int kfd_mirror_validate(struct kfd_mirror *m);
 int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages);
+
+/* Memory that can't be had any more: mirror_salvage.c */
+bool kfd_mirror_lost_locked(const struct kfd_mirror *m, u64 *first,
+			    u64 *npages);
+void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
+		      unsigned long last);
+void kfd_mirror_inherit_lost(struct kfd_mirror *m,
+			     const struct kfd_mirror *old);
+
+/* Between it and mirror.c; under validate_lock */
+int kfd_mirror_try(struct kfd_mirror *m);
+int kfd_mirror_populate(struct kfd_mirror *m, u64 first, u64 *n);
+int kfd_mirror_do_without(struct kfd_mirror *m, int err);
 
 /* Under notifier_lock */
 void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus);

@@ -59,6 +59,7 @@ void kfd_mirror_lack(struct kfd_mirror *m, unsigned long start,
 void kfd_mirror_inherit(struct kfd_mirror *m, const struct kfd_mirror *old)
 {
 	lockdep_assert_held(&m->mirrors->notifier_lock);
+	kfd_mirror_inherit_lost(m, old);
 	if (kfd_mirror_is_present(old))
 		return;
 	kfd_mirror_lack(m, old->addr + (old->absent_first << PAGE_SHIFT),

@@ -10,6 +10,7 @@
 
 #include "lib/kfd_mem.h"
 #include "lib/kfd_test.h"
+#include "lib/kfd_workload.h"
 
 #define RING	65536
 
@@ -218,6 +219,35 @@ TEST_F_TIMEOUT(userptr, much_is_unmapped_at_once, 60)
 	ASSERT_OK(gpu_alive(&self->q, &self->safe));
 	for (i = 0; i < MANY; i++)
 		EXPECT_OK(kfd_bo_destroy(&self->k, &bo[i]));
+}
+
+/*
+ * A fork takes all pages away for a moment. Those around the one that is gone
+ * come back.
+ */
+TEST_F(userptr, a_guard_page_and_a_fork)
+{
+	volatile uint64_t *word;
+	int i, round;
+	pid_t pid;
+
+	REQUIRE_OURS();
+	ASSERT_OK(mprotect(self->p + 5 * KFD_PAGE, KFD_PAGE, PROT_NONE));
+	for (round = 1; round <= 3; round++) {
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		ASSERT_GT(pid, 0);
+		ASSERT_OK(kfd_wait_child(pid));
+		for (i = 0; i < 16; i++) {
+			word = (uint64_t *)(self->p + i * KFD_PAGE);
+			if (i == 5)
+				continue;
+			ASSERT_OK(kfd_gpu_add(&self->q, word, 1)) TH_LOG("page %d", i);
+			EXPECT_EQ(round, *word);
+		}
+	}
+	EXPECT_OK(kfd_gpu_add_faults(&self->k, &self->q, self->p + 5 * KFD_PAGE));
 }
 
 /* After a fork the child keeps what was; what the GPU writes is the parent's. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Buffers in fdinfo (floor 3): numbers and bytes by kind, how many of them were
- * imported, and which userptrs keep the queues off the GPUs.
+ * imported, how many userptrs keep the queues off the GPUs, and which of them
+ * lack pages.
  *
  * process->lock is held throughout; notifier_lock around what an MMU notifier
  * changes.
@@ -85,6 +86,30 @@ static int memory_add(struct kfd_bo *bo, void *arg)
 	return 0;
 }
 
+/* For kfd_memory_walk(): a line for a userptr whose pages GPUs lack. */
+static int memory_show_lost(struct kfd_bo *bo, void *arg)
+{
+	struct kfd_mirrors *mirrors = &bo->pdd->process->mirrors;
+	struct kfd_userptr *u = bo->userptr;
+	struct seq_file *m = arg;
+	u64 first, npages;
+	bool lost;
+
+	/* One that is not watched has none at all, which is said elsewhere. */
+	if (!u || !u->gpus || !u->mirror.watched)
+		return 0;
+	if (mutex_lock_killable(&mirrors->notifier_lock))
+		return -EINTR;
+	lost = kfd_mirror_lost_locked(&u->mirror, &first, &npages);
+	mutex_unlock(&mirrors->notifier_lock);
+	if (lost)
+		seq_printf(m, "kfd-userptr-lost:\t%llu offset %llu bytes %llu\n",
+			   kfd_bo_handle(bo), first << PAGE_SHIFT,
+			   npages << PAGE_SHIFT);
+	cond_resched();
+	return 0;
+}
+
 /**
  * kfd_memory_show() - struct kfd_criu_object_ops.show of buffers
  * @m: where to write
@@ -123,5 +148,5 @@ int kfd_memory_show(struct seq_file *m, struct kfd_process *p)
 		   p->addresses.held_pages);
 	seq_printf(m, "kfd-userptrs-absent:\t%u queues-held %d\n", absent,
 		   evicted);
-	return 0;
+	return kfd_memory_walk(p, memory_show_lost, m);
 }

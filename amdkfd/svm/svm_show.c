@@ -54,17 +54,39 @@ static void svm_show_gpus(struct seq_file *m, struct kfd_process *p,
 			seq_printf(m, " %u", p->pdds[i]->user_gpu_id);
 }
 
-static void svm_show_range(struct seq_file *m, const struct kfd_svm_range *r)
+/* Which of its pages GPUs lack that can't wait for them. */
+static int svm_show_lost(struct seq_file *m, const struct kfd_svm_range *r)
+{
+	struct mutex *notifier_lock = &r->svm->process->mirrors.notifier_lock;
+	u64 first, npages;
+	bool lost;
+
+	if (!r->mirror.watched || !kfd_svm_needs(r))
+		return 0;
+	if (mutex_lock_killable(notifier_lock))
+		return -EINTR;
+	lost = kfd_mirror_lost_locked(&r->mirror, &first, &npages);
+	mutex_unlock(notifier_lock);
+	if (lost)
+		seq_printf(m, " lost-offset %llu lost-bytes %llu",
+			   first << PAGE_SHIFT, npages << PAGE_SHIFT);
+	return 0;
+}
+
+static int svm_show_range(struct seq_file *m, const struct kfd_svm_range *r)
 {
 	const struct kfd_svm_attrs *attrs = &r->attrs;
 	struct kfd_process *p = r->svm->process;
+	int ret;
 
 	seq_printf(m, "kfd-svm-range:\t%#llx-%#llx flags %#x granularity %u preferred %#x prefetch %#x",
 		   r->start, r->last, attrs->flags, attrs->granularity,
 		   attrs->preferred_loc, attrs->prefetch_loc);
 	svm_show_gpus(m, p, "access", attrs->access);
 	svm_show_gpus(m, p, "in-place", attrs->in_place);
+	ret = svm_show_lost(m, r);
 	seq_putc(m, '\n');
+	return ret;
 }
 
 /**
@@ -93,13 +115,14 @@ int kfd_svm_show(struct seq_file *m, struct kfd_process *p)
 		   svm->num_ranges, sums.bytes, sums.absent, svm->num_faults,
 		   sums.unmaps);
 	seq_printf(m, "kfd-svm-restored:\t%u\n", svm->num_restored);
-	for (r = kfd_svm_first(svm, 0, U64_MAX); r;
+	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
-		svm_show_range(m, r);
+		ret = svm_show_range(m, r);
 		cond_resched();
 	}
 	list_for_each_entry(r, &svm->restored, link)
-		svm_show_range(m, r);
+		if (!ret)
+			ret = svm_show_range(m, r);
 unlock:
 	mutex_unlock(&svm->lock);
 	return ret;

@@ -108,16 +108,23 @@ static int cut_lines(char *text, const char *word)
 	return 0;
 }
 
-static void drop_line(char *text, const char *key)
+static void drop_lines(char *text, const char *key)
 {
-	char *line = strstr(text, key);
-	char *end = line ? strchr(line, '\n') : NULL;
+	char *line, *end;
 
-	if (end)
+	while ((line = strstr(text, key))) {
+		end = strchr(line, '\n');
+		if (!end)
+			return;
 		memmove(line, end + 1, strlen(end + 1) + 1);
+	}
 }
 
-/* Without the numbers that only ever grow, and without why the last op failed. */
+/*
+ * Without the numbers that only ever grow, without why the last op failed, and
+ * without which pages GPUs lack: that is of the moment, or of memory that was
+ * away for one.
+ */
 static int read_fdinfo(struct kfd *k, char *text, size_t size)
 {
 	char path[64];
@@ -130,7 +137,10 @@ static int read_fdinfo(struct kfd *k, char *text, size_t size)
 	/* of kfd-svm-ranges: served and taken away so far */
 	if (!ret)
 		ret = cut_lines(text, " faults ");
-	drop_line(text, "kfd-refused:");
+	if (!ret)
+		ret = cut_lines(text, " lost-offset ");
+	drop_lines(text, "kfd-userptr-lost:");
+	drop_lines(text, "kfd-refused:");
 	return ret;
 }
 
@@ -204,8 +214,8 @@ static const char *difference(const struct kfd_state *a, const struct kfd_state 
 /* What of it is the same however many ranges RESUME has come to. */
 static void forget_progress(struct kfd_state *state)
 {
-	drop_line(state->text, "kfd-svm-ranges:");
-	drop_line(state->text, "kfd-svm-restored:");
+	drop_lines(state->text, "kfd-svm-ranges:");
+	drop_lines(state->text, "kfd-svm-restored:");
 }
 
 /* As kfd_state_same(), but @done (unless it is NULL) is as good as @before. */
