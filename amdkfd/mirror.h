@@ -218,6 +218,8 @@ int kfd_mirror_validate(struct kfd_mirror *m);
 int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages);
 
 /* Memory that can't be had any more: mirror_salvage.c */
+int kfd_mirror_bring_back(struct kfd_mirror *m);
+int kfd_mirror_lost(struct kfd_mirror *m, u64 *first, u64 *npages);
 bool kfd_mirror_lost_locked(const struct kfd_mirror *m, u64 *first,
 			    u64 *npages);
 void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,

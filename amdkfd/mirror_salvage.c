@@ -24,6 +24,10 @@
  * where there was none (no invalidation tells of it) stays out of the GPU's
  * reach until then.
  *
+ * An image says which pages were absent or lost, and they may be missing in the
+ * process that comes of it: kfd_mirror_forgo() before it is RESUMEd,
+ * kfd_mirror_bring_back() then. Any other page has to be there.
+ *
  * A look-up fails as a whole, and does not tell for which page. Stretches
  * without a mapping that would do are found by their mappings and cost nothing;
  * in others a look-up that fails is made again of half as much. That is about
@@ -262,6 +266,50 @@ int kfd_mirror_do_without(struct kfd_mirror *m, int err)
 }
 
 /**
+ * kfd_mirror_bring_back() - make the pages of a restored mirror present
+ * @m: a watched mirror
+ *
+ * All of them but those that kfd_mirror_forgo() told of, which may be missing.
+ *
+ * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
+ * space.
+ *
+ * Return: 0; EFAULT: another page can't be had; ESTALE: its owner calls it
+ * stale; ENOMEM; EINTR: a signal came first.
+ */
+int kfd_mirror_bring_back(struct kfd_mirror *m)
+{
+	struct mutex *notifier_lock = &m->mirrors->notifier_lock;
+	bool whole;
+	int ret;
+
+	/* All of it is looked at, also after an attempt that went well. */
+	mutex_lock(notifier_lock);
+	if (kfd_mirror_has_lost(m))
+		kfd_mirror_add_absent(m, m->lost_first, m->lost_end - 1);
+	mutex_unlock(notifier_lock);
+	for (;;) {
+		ret = kfd_mirror_try(m);
+		whole = !ret;
+		if (ret == -EFAULT && kfd_mirror_has_lost(m))
+			ret = mirror_salvage(m, MIRROR_KNOWN);
+		if (ret != -EAGAIN)
+			break;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	if (whole) {
+		mutex_lock(notifier_lock);
+		kfd_mirror_forget_lost(m);
+		mutex_unlock(notifier_lock);
+	} else if (!ret) {
+		mirror_tell_gone(m, "comes back as it was, without all its memory");
+	}
+	return ret;
+}
+
+/**
  * kfd_mirror_forgo() - pages of a mirror have been given up
  * @m: the mirror; nobody has missed the pages yet
  * @start: CPU address of the first byte
@@ -333,4 +381,29 @@ bool kfd_mirror_lost_locked(const struct kfd_mirror *m, u64 *first,
 	*first = end ? start : 0;
 	*npages = end ? end - start : 0;
 	return end;
+}
+
+/**
+ * kfd_mirror_lost() - which pages GPUs lack, for an image
+ * @m: as kfd_mirror_lost_locked()
+ * @first: likewise
+ * @npages: likewise
+ *
+ * Nothing is waited for but an attempt to make pages present that is under way.
+ *
+ * Context: sleeps; takes validate_lock.
+ *
+ * Return: 0; EINTR: killed.
+ */
+int kfd_mirror_lost(struct kfd_mirror *m, u64 *first, u64 *npages)
+{
+	struct kfd_mirrors *mirrors = m->mirrors;
+
+	if (mutex_lock_killable(&mirrors->validate_lock))
+		return -EINTR;
+	mutex_lock(&mirrors->notifier_lock);
+	kfd_mirror_lost_locked(m, first, npages);
+	mutex_unlock(&mirrors->notifier_lock);
+	mutex_unlock(&mirrors->validate_lock);
+	return 0;
 }

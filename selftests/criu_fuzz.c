@@ -207,7 +207,7 @@ static void tame(struct shot *shot)
 	struct kfd_record_bo *bo;
 	size_t at = 0;
 
-	while ((bo = next_of(shot->image, shot->len, &at, KFD_RECORD_BO, sizeof(*bo))))
+	while ((bo = next_of(shot->image, shot->len, &at, KFD_RECORD_BO, KFD_RECORD_BO_MIN)))
 		if (bo->size > LARGEST_BO && bo->size < NOT_ALLOWED)
 			bo->size = LARGEST_BO + bo->size % KFD_PAGE;
 }
@@ -241,7 +241,7 @@ static void derive_arguments(struct kfd *k, struct shot *shot)
 	}
 	shot->args.num_devices = n;
 	for (n = 0, at = 0; n < MAX_BOS; n++) {
-		bo = next_of(shot->image, shot->len, &at, KFD_RECORD_BO, sizeof(*bo));
+		bo = next_of(shot->image, shot->len, &at, KFD_RECORD_BO, KFD_RECORD_BO_MIN);
 		if (!bo)
 			break;
 		shot->bos[n] = (struct kfd_criu_bo_bucket) {

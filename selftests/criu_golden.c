@@ -18,7 +18,7 @@
 #include "lib/kfd_workload.h"
 
 #define GOLDEN_MAGIC	0x6e65646c6f67666bULL
-#define GOLDEN_VERSION	2
+#define GOLDEN_VERSION	3
 #define SEED		0x901d
 
 /* Words in the page at words_va, by index of 8 bytes. */
@@ -45,6 +45,9 @@ enum { GATE, COUNT, PM4_BEFORE, PM4_AFTER, DONE };
  * @reserved: zero
  * @svm_va: from version 2 on: a page of shared virtual memory, full of 0x11,
  *	of granularity GRANULARITY
+ * @half_va: from version 3 on: two pages of registered memory, the first full of
+ *	0x11, the second unmapped since
+ * @half_svm_va: likewise two of shared virtual memory, the second protected
  */
 struct golden_facts {
 	uint64_t magic;
@@ -65,9 +68,12 @@ struct golden_facts {
 	uint32_t event_memory;
 	uint32_t reserved;
 	uint64_t svm_va;
+	uint64_t half_va;
+	uint64_t half_svm_va;
 };
 
 #define FACTS_SIZE_1	offsetof(struct golden_facts, svm_va)
+#define FACTS_SIZE_2	offsetof(struct golden_facts, half_va)
 #define GRANULARITY	3
 
 #define WORD(f, n)	(((volatile uint64_t *)(uintptr_t)(f)->words_va)[n])
@@ -112,6 +118,35 @@ static int golden_svm(struct kfd *k, struct golden_facts *f)
 	return ret ? ret : kfd_svm_set(k, (void *)(uintptr_t)f->svm_va, KFD_PAGE, attrs, 2);
 }
 
+/* Two pages each; the second one goes later. */
+static int golden_halves(struct kfd *k, struct golden_facts *f)
+{
+	struct kfd_bo half;
+	int ret;
+
+	f->half_va = kfd_reserve_va(k, 2 * KFD_PAGE);
+	f->half_svm_va = kfd_reserve_va(k, 2 * KFD_PAGE);
+	ret = map_user(f->half_va);
+	if (!ret)
+		ret = map_user(f->half_va + KFD_PAGE);
+	if (!ret)
+		ret = kfd_bo_userptr(k, 0, (void *)(uintptr_t)f->half_va, 2 * KFD_PAGE, &half);
+	if (!ret)
+		ret = map_user(f->half_svm_va);
+	if (!ret)
+		ret = map_user(f->half_svm_va + KFD_PAGE);
+	return ret ? ret : kfd_svm_set1(k, (void *)(uintptr_t)f->half_svm_va, 2 * KFD_PAGE,
+					KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[0].gpu_id);
+}
+
+static int golden_lose(const struct golden_facts *f)
+{
+	if (munmap((void *)(uintptr_t)(f->half_va + KFD_PAGE), KFD_PAGE) ||
+	    mprotect((void *)(uintptr_t)(f->half_svm_va + KFD_PAGE), KFD_PAGE, PROT_NONE))
+		return -errno;
+	return 0;
+}
+
 static int golden_memory(struct kfd *k, struct golden_facts *f, struct kfd_bo *doorbells)
 {
 	struct kfd_bo vram, words, user;
@@ -131,6 +166,8 @@ static int golden_memory(struct kfd *k, struct golden_facts *f, struct kfd_bo *d
 	kfd_fill_pattern(vram.cpu, KFD_PAGE, SEED);
 	if (!ret)
 		ret = golden_svm(k, f);
+	if (!ret)
+		ret = golden_halves(k, f);
 	f->vram_va = vram.va;
 	f->vram_handle = vram.handle;
 	f->words_va = words.va;
@@ -182,6 +219,8 @@ static int golden_queues(struct kfd *k, struct golden_facts *f, const struct kfd
 	}
 	kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, f->user_va, 5));
 	kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, f->svm_va, 6));
+	kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, f->half_va, 7));
+	kfd_queue_emit(&sdma, p, sdma_atomic_add64(p, f->half_svm_va, 7));
 	kfd_queue_emit(&sdma, p, sdma_fence(p, WORD_VA(f, DONE), 0xd0e));
 	kfd_queue_submit(&sdma);
 	kfd_queue_emit(&pm4, p, pm4_write_data(p, WORD_VA(f, PM4_BEFORE), 1));
@@ -213,6 +252,8 @@ static int write_golden(const char *path)
 		ret = golden_events(&k, &f);
 	if (!ret)
 		ret = golden_queues(&k, &f, &doorbells);
+	if (!ret)
+		ret = golden_lose(&f);
 	if (!ret)
 		ret = kfd_snapshot_dump(&k, k.fd, &s);
 	if (ret)
@@ -285,14 +326,15 @@ static int check_objects(struct kfd *k, const struct golden_facts *f)
 
 static int read_facts(int fd, struct golden_facts *f)
 {
-	size_t more = sizeof(*f) - FACTS_SIZE_1;
+	const size_t sizes[] = { 0, FACTS_SIZE_1, FACTS_SIZE_2, sizeof(*f) };
+	ssize_t more;
 
 	memset(f, 0, sizeof(*f));
 	STEP_TRUE("facts", read(fd, f, FACTS_SIZE_1) == (ssize_t)FACTS_SIZE_1);
 	STEP_TRUE("magic", f->magic == GOLDEN_MAGIC);
 	STEP_TRUE("version", f->version && f->version <= GOLDEN_VERSION);
-	if (f->version >= 2)
-		STEP_TRUE("more facts", read(fd, &f->svm_va, more) == (ssize_t)more);
+	more = (ssize_t)(sizes[f->version] - FACTS_SIZE_1);
+	STEP_TRUE("more facts", read(fd, &f->svm_va, more) == more);
 	return 0;
 }
 
@@ -305,6 +347,32 @@ static int check_svm(struct kfd *k, const struct golden_facts *f)
 					 &granularity));
 	STEP_TRUE("granularity's value", granularity == GRANULARITY);
 	STEP_TRUE("shared memory's value", *(volatile uint64_t *)p == 0x1111111111111117);
+	return 0;
+}
+
+/* As criu would bring it: the range's second page comes back protected. */
+static int map_halves(const struct golden_facts *f)
+{
+	if (!f->half_va)
+		return 0;
+	STEP("half of the user memory", map_user(f->half_va));
+	STEP("half of the shared memory", map_user(f->half_svm_va));
+	STEP("the other half of it", map_user(f->half_svm_va + KFD_PAGE));
+	STEP("protected", mprotect((void *)(uintptr_t)(f->half_svm_va + KFD_PAGE), KFD_PAGE,
+				   PROT_NONE));
+	return 0;
+}
+
+static int check_halves(const struct golden_facts *f)
+{
+	const uint64_t expected = 0x1111111111111118;
+
+	if (!f->half_va)
+		return 0;
+	STEP_TRUE("value in half of the user memory",
+		  *(volatile uint64_t *)(uintptr_t)f->half_va == expected);
+	STEP_TRUE("value in half of the shared memory",
+		  *(volatile uint64_t *)(uintptr_t)f->half_svm_va == expected);
 	return 0;
 }
 
@@ -321,6 +389,7 @@ static int restore_golden(void *arg)
 	STEP("user memory", map_user(f.user_va));
 	if (f.svm_va)
 		STEP("shared memory", map_user(f.svm_va));
+	STEP("halves", map_halves(&f));
 	STEP_TRUE("VRAM", kfd_check_pattern((void *)(uintptr_t)f.vram_va, KFD_PAGE, SEED));
 	STEP_TRUE("count before", WORD(&f, COUNT) == 4 && !WORD(&f, DONE));
 	STEP("resume", kfd_criu_resume(k.fd, getpid()));
@@ -332,6 +401,7 @@ static int restore_golden(void *arg)
 		  *(volatile uint64_t *)(uintptr_t)f.user_va == 0x1111111111111116);
 	if (f.svm_va)
 		STEP("shared memory", check_svm(&k, &f));
+	STEP("halves", check_halves(&f));
 	return check_objects(&k, &f);
 }
 

@@ -257,9 +257,11 @@ TEST_F_TIMEOUT(hostile, unknown_trailing_bytes_are_E2BIG, 120)
 TEST_F_TIMEOUT(hostile, records_too_short, 60)
 {
 	static const uint32_t types[] = {
-		KFD_RECORD_DEVICE, KFD_RECORD_BO, KFD_RECORD_EVENT, KFD_RECORD_QUEUE,
-		KFD_RECORD_MQD, KFD_RECORD_CTL_STACK, KFD_RECORD_SVM,
+		KFD_RECORD_DEVICE, KFD_RECORD_EVENT, KFD_RECORD_QUEUE,
+		KFD_RECORD_MQD, KFD_RECORD_CTL_STACK,
 	};
+	const int bo_old = KFD_RECORD_BO_MIN - (int)sizeof(struct kfd_record_bo);
+	const int svm_old = KFD_RECORD_SVM_MIN - (int)sizeof(struct kfd_record_svm);
 	unsigned int i;
 
 	REQUIRE_OURS();
@@ -268,6 +270,12 @@ TEST_F_TIMEOUT(hostile, records_too_short, 60)
 	/* The process's was shorter before there were ranges: it counts none then. */
 	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_PROCESS, 0, -8, 0)), _ret == -EINVAL);
 	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_PROCESS, 0, -16, 0)), _ret == -EINVAL);
+	/* So were those of buffers and ranges before lost memory was told of. */
+	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_BO, 0, bo_old, 0)), _ret == 0);
+	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_SVM, 0, svm_old, 0)), _ret == 0);
+	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_BO, 0, bo_old - 8, 0)), _ret == -EINVAL);
+	SPOILT(ASSERT_OK(kfd_image_grow(&bad, KFD_RECORD_SVM, 0, svm_old - 8, 0)),
+	       _ret == -EINVAL);
 }
 
 TEST_F_TIMEOUT(hostile, unknown_kinds, 60)

@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 
 #include "lib/kfd_fault_test.h"
+#include "lib/kfd_fdinfo.h"
+#include "lib/kfd_mem.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_workload.h"
 
@@ -34,6 +36,7 @@
  * @fresh: a buffer that has not been exported yet: a DMA-BUF is kept
  * @ranges: memory of the process that is dumped: RANGES ranges of a page, each
  *	before a page that has none
+ * @half: two pages of it that were registered, of which the second is gone
  *
  * In memory that all children share.
  */
@@ -48,6 +51,7 @@ struct fault_once {
 	struct kfd_bo page;
 	struct kfd_bo fresh;
 	char *ranges;
+	char *half;
 };
 
 FIXTURE(fault_criu) { struct fault_once *once; };
@@ -72,6 +76,31 @@ FIXTURE_TEARDOWN(fault_criu)
 
 /* --- ranges of shared virtual memory ----------------------------------------- */
 
+static int half_make(struct fault_once *o)
+{
+	static char text[256 << 10];
+	struct kfd *k = &o->w->k;
+	struct kfd_bo bo;
+	int ret;
+
+	o->half = kfd_some_memory(k, 2 * KFD_PAGE);
+	if (!o->half)
+		return -ENOMEM;
+	ret = kfd_bo_userptr(k, 0, o->half, 2 * KFD_PAGE, &bo);
+	if (!ret && munmap(o->half + KFD_PAGE, KFD_PAGE))
+		ret = -errno;
+	/* The queues stand still until it has been given up. */
+	return ret ? ret : kfd_fdinfo_settled(k->fd, text, sizeof(text),
+					      20000 * kfd_time_scale());
+}
+
+static int half_map(struct fault_once *o)
+{
+	return mmap(o->half, KFD_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == o->half ?
+	       0 : -errno;
+}
+
 /* Each a little different; the GPU can reach those of even number. */
 static int ranges_make(struct fault_once *o)
 {
@@ -88,7 +117,7 @@ static int ranges_make(struct fault_once *o)
 		attrs[0].value = i;
 		ret = kfd_svm_set(k, o->ranges + 2 * i * KFD_PAGE, KFD_PAGE, attrs, 2 - i % 2);
 	}
-	return ret;
+	return ret ? ret : half_make(o);
 }
 
 /* Memory at their place, as criu would have brought it back. */
@@ -96,7 +125,7 @@ static int ranges_map(struct fault_once *o)
 {
 	return mmap(o->ranges, RANGES_SIZE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == o->ranges ?
-	       0 : -errno;
+	       half_map(o) : -errno;
 }
 
 static int ranges_check(struct fault_once *o, struct kfd *k)

@@ -383,10 +383,18 @@ static int parse_bo_mapped(struct parse *s, const struct kfd_record_bo *bo)
 	return 0;
 }
 
+/* Whole pages of a buffer or range, or none of any. */
+static bool lost_is_inside(__u64 offset, __u64 size, __u64 whole)
+{
+	if (offset % IMAGE_PAGE || size % IMAGE_PAGE)
+		return false;
+	return size ? offset < whole && size <= whole - offset : !offset;
+}
+
 static int parse_bo(struct parse *s)
 {
 	struct kfd_record_bo bo;
-	int ret = parse_read(s, &bo, sizeof(bo));
+	int ret = parse_read_from(s, &bo, sizeof(bo), KFD_RECORD_BO_MIN);
 	bool userptr;
 
 	if (ret)
@@ -409,6 +417,9 @@ static int parse_bo(struct parse *s)
 		return fault_at(s, struct kfd_record_bo, user_addr);
 	if (bo.reserved)
 		return fault_at(s, struct kfd_record_bo, reserved);
+	if (!lost_is_inside(bo.lost_offset, bo.lost_size,
+			    userptr ? bo.size : 0))
+		return fault_at(s, struct kfd_record_bo, lost_size);
 	return parse_bo_mapped(s, &bo);
 }
 
@@ -448,7 +459,7 @@ static int parse_svm_access(struct parse *s, const struct kfd_record_svm *svm)
 static int parse_svm(struct parse *s)
 {
 	struct kfd_record_svm svm;
-	int ret = parse_read(s, &svm, sizeof(svm));
+	int ret = parse_read_from(s, &svm, sizeof(svm), KFD_RECORD_SVM_MIN);
 
 	if (ret)
 		return ret;
@@ -466,6 +477,8 @@ static int parse_svm(struct parse *s)
 		return fault_at(s, struct kfd_record_svm, prefetch_loc);
 	if (svm.others > 1)
 		return fault_at(s, struct kfd_record_svm, others);
+	if (!lost_is_inside(svm.lost_offset, svm.lost_size, svm.size))
+		return fault_at(s, struct kfd_record_svm, lost_size);
 	s->svm_next = svm.start + svm.size;
 	return parse_svm_access(s, &svm);
 }

@@ -170,6 +170,10 @@ struct kfd_record_device {
  * @num_mapped: valid entries of @mapped
  * @reserved: zero
  * @mapped: user_gpu_ids of the GPUs that it is mapped on, each once
+ * @lost_offset: (USERPTR) first byte that was missing, page-aligned; the first
+ *	version of this struct ends before it
+ * @lost_size: bytes to the last one that was, page-aligned; 0: none. They may be
+ *	missing at RESUME
  */
 struct kfd_record_bo {
 	__u64 handle;
@@ -181,7 +185,12 @@ struct kfd_record_bo {
 	__u32 num_mapped;
 	__u32 reserved;
 	__u32 mapped[KFD_IMAGE_MAX_GPUS];
+	__u64 lost_offset;
+	__u64 lost_size;
 };
+
+/* Bytes of struct kfd_record_bo in images that say nothing of lost memory. */
+#define KFD_RECORD_BO_MIN	80
 
 /* struct kfd_record_svm.access */
 #define KFD_RECORD_SVM_ACCESS	1
@@ -201,6 +210,8 @@ struct kfd_record_bo {
  *	in the first images, where those had records and are in @gpu_id
  * @gpu_id: user_gpu_ids of the GPUs that may reach it, each once
  * @access: KFD_RECORD_SVM_*: how
+ * @lost_offset: as in struct kfd_record_bo
+ * @lost_size: likewise
  */
 struct kfd_record_svm {
 	__u64 start;
@@ -213,7 +224,12 @@ struct kfd_record_svm {
 	__u32 others;
 	__u32 gpu_id[KFD_IMAGE_MAX_GPUS];
 	__u32 access[KFD_IMAGE_MAX_GPUS];
+	__u64 lost_offset;
+	__u64 lost_size;
 };
+
+/* Bytes of struct kfd_record_svm in images that say nothing of lost memory. */
+#define KFD_RECORD_SVM_MIN	104
 
 /**
  * struct kfd_record_event - an event

@@ -232,6 +232,8 @@ void kfd_userptr_unneed(struct kfd_userptr *userptr,
 			const struct kfd_process_device *pdd);
 int kfd_userptr_look_up(struct kfd_userptr *userptr);
 void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr);
+int kfd_userptr_lost(struct kfd_userptr *userptr, u64 *offset, u64 *size);
+void kfd_userptr_forgo(struct kfd_userptr *userptr, u64 offset, u64 size);
 int kfd_memory_resume(struct kfd_process *p);
 
 /* vaddr.c: CPU addresses that are given up and replaced */

@@ -27,8 +27,8 @@ static u64 memory_criu_size(struct kfd_process *p)
 	       kfd_record_space(sizeof(struct kfd_record_bo));
 }
 
-static void memory_fill_record(const struct kfd_bo *bo,
-			       struct kfd_record_bo *rec)
+static int memory_fill_record(const struct kfd_bo *bo,
+			      struct kfd_record_bo *rec)
 {
 	const struct kfd_bo_mapping *mapping;
 
@@ -41,6 +41,8 @@ static void memory_fill_record(const struct kfd_bo *bo,
 	rec->alloc_flags = bo->alloc_flags;
 	list_for_each_entry(mapping, &bo->mappings, node)
 		rec->mapped[rec->num_mapped++] = mapping->pdd->user_gpu_id;
+	return bo->userptr ? kfd_userptr_lost(bo->userptr, &rec->lost_offset,
+					      &rec->lost_size) : 0;
 }
 
 static void memory_fill_bucket(const struct kfd_bo *bo,
@@ -81,7 +83,9 @@ static int memory_save_bo(struct kfd_bo *bo, void *arg)
 		return ret;
 	if (dump->bo >= dump->num_bos)
 		return -EINVAL;
-	memory_fill_record(bo, &rec);
+	ret = memory_fill_record(bo, &rec);
+	if (ret)
+		return ret;
 	ret = kfd_image_put(dump->out, KFD_RECORD_BO, &rec, sizeof(rec));
 	if (ret)
 		return ret;
@@ -142,7 +146,7 @@ static int memory_criu_load(struct kfd_criu_load *load,
 	int ret;
 
 	lockdep_assert_held(&load->p->lock);
-	ret = kfd_record_read(record, &rec, sizeof(rec), sizeof(rec));
+	ret = kfd_record_read(record, &rec, sizeof(rec), KFD_RECORD_BO_MIN);
 	if (ret)
 		return ret;
 	if (index >= load->num_bos)
@@ -163,6 +167,8 @@ static int memory_criu_load(struct kfd_criu_load *load,
 	ret = kfd_bo_create(pdd, &desc, &bo);
 	if (ret)
 		return ret;
+	if (rec.lost_size)
+		kfd_userptr_forgo(bo->userptr, rec.lost_offset, rec.lost_size);
 	ret = memory_load_mappings(load->p, bo, &rec);
 	if (!ret)
 		ret = memory_export(bo, &load->fd_files[index]);

@@ -219,7 +219,7 @@ static int userptr_resume(struct kfd_userptr *u)
 	if (!u->mirror.watched)
 		ret = kfd_mirror_watch(&u->mirror);
 	if (!ret && u->gpus)
-		ret = kfd_mirror_validate(&u->mirror);
+		ret = kfd_mirror_bring_back(&u->mirror);
 	if (ret && ret != -EINTR)
 		pr_err_ratelimited("amdkfd: pasid %u: host memory at %#lx, %llu bytes, of buffer %#llx can't be had: %d\n",
 				   bo->pdd->process->pasid, u->mirror.addr,
@@ -245,10 +245,57 @@ static int userptr_resume_bo(struct kfd_bo *bo, void *arg)
  */
 void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr)
 {
+	struct kfd_mirror was = userptr->mirror;
+
 	lockdep_assert_held(&userptr->bo->pdd->process->lock);
 	userptr_init_mirror(userptr, addr);
-	if (!userptr->invalid)
-		userptr_need_mirror(userptr);
+	if (userptr->invalid)
+		return;
+	/* The memory is elsewhere, and what the image says of it holds. */
+	userptr->mirror.lost_first = was.lost_first;
+	userptr->mirror.lost_end = was.lost_end;
+	userptr->mirror.given_up = was.given_up;
+	userptr_need_mirror(userptr);
+}
+
+/**
+ * kfd_userptr_lost() - which part of a userptr GPUs that have it mapped lack
+ * @userptr: the userptr, whose CPU address is valid
+ * @offset: the first byte that they may lack
+ * @size: bytes from there to the last one; 0: none
+ *
+ * Context: process->lock held; sleeps.
+ *
+ * Return: 0; EINTR: killed.
+ */
+int kfd_userptr_lost(struct kfd_userptr *userptr, u64 *offset, u64 *size)
+{
+	u64 first = 0, npages = 0;
+	int ret = 0;
+
+	lockdep_assert_held(&userptr->bo->pdd->process->lock);
+	if (userptr->gpus)
+		ret = kfd_mirror_lost(&userptr->mirror, &first, &npages);
+	*offset = first << PAGE_SHIFT;
+	*size = npages << PAGE_SHIFT;
+	return ret;
+}
+
+/**
+ * kfd_userptr_forgo() - a part of a userptr need not be there at RESUME
+ * @userptr: the userptr, as kfd_userptr_create() left it, absent
+ * @offset: the first byte; a page of it, as the last one is
+ * @size: bytes, not 0
+ *
+ * Context: process->lock held; sleeps.
+ */
+void kfd_userptr_forgo(struct kfd_userptr *userptr, u64 offset, u64 size)
+{
+	struct kfd_mirror *m = &userptr->mirror;
+
+	mutex_lock(&m->mirrors->notifier_lock);
+	kfd_mirror_forgo(m, m->addr + offset, m->addr + offset + size - 1);
+	mutex_unlock(&m->mirrors->notifier_lock);
 }
 
 /**
@@ -256,7 +303,8 @@ void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr)
  * @p: the process, not necessarily current's; its address space stands again
  *	and has a user
  *
- * Those that no GPU has mapped are only watched. After an error some userptrs
+ * Those that no GPU has mapped are only watched. What the image says GPUs lacked
+ * may be missing. After an error some userptrs
  * may have pages already; calling it again goes on with the others.
  *
  * Context: process->lock held; sleeps; takes the process's mmap_lock.

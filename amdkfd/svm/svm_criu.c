@@ -57,13 +57,17 @@ static u64 svm_criu_size(struct kfd_process *p)
 	       kfd_record_space(sizeof(struct kfd_record_svm));
 }
 
-static void svm_fill_record(const struct kfd_svm_range *r,
-			    struct kfd_record_svm *rec)
+static int svm_fill_record(struct kfd_svm_range *r, struct kfd_record_svm *rec)
 {
 	const struct kfd_svm_attrs *attrs = &r->attrs;
 	struct kfd_process *p = r->svm->process;
+	u64 first = 0, npages = 0;
+	int ret = 0;
 	u32 i, n = 0;
 
+	/* Who can wait for a page lacks none. */
+	if (kfd_svm_needs(r))
+		ret = kfd_mirror_lost(&r->mirror, &first, &npages);
 	*rec = (struct kfd_record_svm) {
 		.start = r->start,
 		.size = r->last - r->start + 1,
@@ -71,6 +75,8 @@ static void svm_fill_record(const struct kfd_svm_range *r,
 		.granularity = attrs->granularity,
 		.preferred_loc = attrs->preferred_loc,
 		.prefetch_loc = attrs->prefetch_loc,
+		.lost_offset = first << PAGE_SHIFT,
+		.lost_size = npages << PAGE_SHIFT,
 	};
 	for (i = 0; i < p->n_pdds; i++) {
 		if (!((attrs->access | attrs->in_place) & BIT(i)))
@@ -87,6 +93,7 @@ static void svm_fill_record(const struct kfd_svm_range *r,
 		n++;
 	}
 	rec->num_access = n;
+	return ret;
 }
 
 static int svm_criu_save(struct kfd_criu_dump *dump)
@@ -99,9 +106,10 @@ static int svm_criu_save(struct kfd_criu_dump *dump)
 	mutex_lock(&svm->lock);
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
-		svm_fill_record(r, &rec);
-		ret = kfd_image_put(dump->out, KFD_RECORD_SVM, &rec,
-				    sizeof(rec));
+		ret = svm_fill_record(r, &rec);
+		if (!ret)
+			ret = kfd_image_put(dump->out, KFD_RECORD_SVM, &rec,
+					    sizeof(rec));
 	}
 	mutex_unlock(&svm->lock);
 	return ret;
@@ -163,7 +171,7 @@ static int svm_criu_load(struct kfd_criu_load *load,
 	int ret;
 	u32 i;
 
-	ret = kfd_record_read(record, &rec, sizeof(rec), sizeof(rec));
+	ret = kfd_record_read(record, &rec, sizeof(rec), KFD_RECORD_SVM_MIN);
 	if (!ret)
 		ret = svm_read_access(p, &rec, &attrs);
 	for (i = 0; i < p->n_pdds && !ret; i++)
@@ -178,6 +186,9 @@ static int svm_criu_load(struct kfd_criu_load *load,
 	r = kfd_svm_range_new(svm, rec.start, rec.start + rec.size - 1, &attrs);
 	if (!r)
 		return -ENOMEM;
+	/* Noted down too: the mirror of this range is never made. */
+	r->mirror.lost_first = rec.lost_offset >> PAGE_SHIFT;
+	r->mirror.lost_end = (rec.lost_offset + rec.lost_size) >> PAGE_SHIFT;
 	mutex_lock(&svm->lock);
 	ret = kfd_svm_charge_ahead(r);
 	if (!ret) {
@@ -236,6 +247,23 @@ static void svm_tell_missing(const struct kfd_svm_range *r, int err)
 				   err);
 }
 
+/* What GPUs lacked when the image was made may be missing now. */
+static void svm_forgo(struct kfd_svm *svm, const struct kfd_svm_range *noted)
+{
+	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	u64 start = noted->start + (noted->mirror.lost_first << PAGE_SHIFT);
+	u64 last = noted->start + (noted->mirror.lost_end << PAGE_SHIFT) - 1;
+	struct kfd_svm_range *r;
+
+	if (!kfd_mirror_has_lost(&noted->mirror))
+		return;
+	mutex_lock(notifier_lock);
+	for (r = kfd_svm_first(svm, start, last); r;
+	     r = kfd_svm_next(r, start, last))
+		kfd_mirror_forgo(&r->mirror, start, last);
+	mutex_unlock(notifier_lock);
+}
+
 /* What was noted down becomes ranges; each is one or the other. */
 static int svm_make_restored(struct kfd_svm *svm)
 {
@@ -251,6 +279,7 @@ static int svm_make_restored(struct kfd_svm *svm)
 				kfree(r);
 			break;
 		}
+		svm_forgo(svm, r);
 		list_del(&r->link);
 		svm->num_restored--;
 		kfree(r);
@@ -258,14 +287,28 @@ static int svm_make_restored(struct kfd_svm *svm)
 	return ret;
 }
 
-static int svm_validate_all(struct kfd_svm *svm)
+static int svm_bring_back(struct kfd_svm_range *r)
+{
+	struct kfd_mirrors *mirrors = &r->svm->process->mirrors;
+	int ret;
+
+	if (!kfd_svm_needs(r))
+		return 0;
+	if (mutex_lock_killable(&mirrors->validate_lock))
+		return -EINTR;
+	ret = kfd_mirror_bring_back(&r->mirror);
+	mutex_unlock(&mirrors->validate_lock);
+	return ret;
+}
+
+static int svm_bring_all_back(struct kfd_svm *svm)
 {
 	struct kfd_svm_range *r;
 	int ret = 0;
 
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
-		ret = kfd_svm_validate(svm, r->start, r->last);
+		ret = svm_bring_back(r);
 		/* Unmapped just now; whoever does that can resume again. */
 		if (ret == -ESTALE)
 			ret = -EFAULT;
@@ -302,7 +345,7 @@ int kfd_svm_resume(struct kfd_process *p)
 	if (!ret)
 		kfd_svm_drop_ahead(svm);
 	if (!ret)
-		ret = svm_validate_all(svm);
+		ret = svm_bring_all_back(svm);
 	mutex_unlock(&svm->lock);
 	return ret;
 }

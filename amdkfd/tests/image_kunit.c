@@ -147,6 +147,10 @@ static void image_svm(struct kunit *test)
 	REFUSED(forged->gpu_id[0] = 0x4321);
 	REFUSED(forged->access[0] = 0);
 	REFUSED(forged->others = 2);
+	REFUSED(forged->lost_offset = 0x1000);
+	REFUSED(forged->lost_size = 0x4000);
+	REFUSED(forged->lost_size = U64_MAX - 0xfff);
+	REFUSED(forged->lost_size = 0x800);
 #undef REFUSED
 	KUNIT_EXPECT_EQ(test, 0, kfd_image_parse(&image, buf, len, NULL));
 }

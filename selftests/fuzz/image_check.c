@@ -105,12 +105,19 @@ static void check_device(struct check *c)
 	c->bound[n] = d.has_vm;
 }
 
+/* Whole pages inside, or nothing. */
+static void check_lost(__u64 offset, __u64 size, __u64 whole)
+{
+	MUST(offset % PAGE == 0 && size % PAGE == 0);
+	MUST(size ? offset < whole && size <= whole - offset : !offset);
+}
+
 static void check_bo(struct check *c)
 {
 	struct kfd_record_bo bo;
 	__u32 i, j;
 
-	MUST(!kfd_record_read(&c->rec, &bo, sizeof(bo), sizeof(bo)));
+	MUST(!kfd_record_read(&c->rec, &bo, sizeof(bo), KFD_RECORD_BO_MIN));
 	MUST(!c->seen[KFD_RECORD_SVM]);
 	MUST(bo.handle >> 32 == bo.gpu_id && bound_gpu(c, bo.gpu_id));
 	MUST((__u32)bo.handle >= 1 && (__u32)bo.handle <= INT_MAX);
@@ -127,6 +134,8 @@ static void check_bo(struct check *c)
 			MUST(bo.mapped[i] != bo.mapped[j]);
 	}
 	MUST(is_zero(bo.mapped + i, (KFD_IMAGE_MAX_GPUS - i) * sizeof(bo.mapped[0])));
+	MUST(!bo.lost_size || bo.alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR);
+	check_lost(bo.lost_offset, bo.lost_size, bo.size);
 }
 
 static bool is_location(const struct check *c, __u32 loc)
@@ -141,7 +150,7 @@ static void check_svm(struct check *c)
 	struct kfd_record_svm svm;
 	__u32 i, j;
 
-	MUST(!kfd_record_read(&c->rec, &svm, sizeof(svm), sizeof(svm)));
+	MUST(!kfd_record_read(&c->rec, &svm, sizeof(svm), KFD_RECORD_SVM_MIN));
 	MUST(svm.start && svm.start % PAGE == 0 && svm.size && svm.size % PAGE == 0);
 	MUST(svm.start <= VA_LAST && svm.size <= VA_LAST + 1 - svm.start);
 	MUST(svm.start >= c->svm_end);
@@ -157,6 +166,7 @@ static void check_svm(struct check *c)
 	}
 	MUST(is_zero(svm.gpu_id + i, (KFD_IMAGE_MAX_GPUS - i) * sizeof(svm.gpu_id[0])));
 	MUST(is_zero(svm.access + i, (KFD_IMAGE_MAX_GPUS - i) * sizeof(svm.access[0])));
+	check_lost(svm.lost_offset, svm.lost_size, svm.size);
 	/* buffers come before, events and queues behind */
 	MUST(!c->seen[KFD_RECORD_EVENT] && !c->seen[KFD_RECORD_QUEUE]);
 	c->svm_end = svm.start + svm.size;

@@ -46,6 +46,7 @@ static const struct field bo_fields[] = {
 	FIELD(bo, handle), FIELD(bo, va), FIELD(bo, size), FIELD(bo, user_addr),
 	FIELD(bo, gpu_id), FIELD(bo, alloc_flags), FIELD(bo, num_mapped), FIELD(bo, reserved),
 	FIELD(bo, mapped[0]), FIELD(bo, mapped[1]), FIELD(bo, mapped[7]),
+	FIELD(bo, lost_offset), FIELD(bo, lost_size),
 };
 
 static const struct field svm_fields[] = {
@@ -53,6 +54,7 @@ static const struct field svm_fields[] = {
 	FIELD(svm, preferred_loc), FIELD(svm, prefetch_loc), FIELD(svm, num_access),
 	FIELD(svm, others), FIELD(svm, gpu_id[0]), FIELD(svm, gpu_id[1]), FIELD(svm, gpu_id[7]),
 	FIELD(svm, access[0]), FIELD(svm, access[1]), FIELD(svm, access[7]),
+	FIELD(svm, lost_offset), FIELD(svm, lost_size),
 };
 
 static const struct field event_fields[] = {
@@ -666,9 +668,9 @@ static void give_to_gpus(struct mutant *m)
 	p = payload(m, i);
 	if (tries == m->num)
 		return;
-	if (type == KFD_RECORD_SVM && m->span[i].len >= sizeof(struct kfd_record_svm))
+	if (type == KFD_RECORD_SVM && m->span[i].len >= KFD_RECORD_SVM_MIN)
 		share_range(m, p);
-	else if (type == KFD_RECORD_BO && m->span[i].len >= sizeof(struct kfd_record_bo))
+	else if (type == KFD_RECORD_BO && m->span[i].len >= KFD_RECORD_BO_MIN)
 		set(p + offsetof(struct kfd_record_bo, num_mapped), 4,
 		    some_gpus(m, p + offsetof(struct kfd_record_bo, mapped)));
 }

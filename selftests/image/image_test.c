@@ -208,6 +208,12 @@ static const struct field_case field_cases[] = {
 	CASE(bo[0].num_mapped, 1, "mapped"),
 	CASE(bo[0].mapped[1], GPU_A, "mapped"),
 	CASE(bo[0].mapped[1], 0x77, "mapped"),
+	CASE(bo[0].lost_size, 0x1000, "lost_size"),
+	CASE(bo[0].lost_offset, 0x1000, "lost_size"),
+	CASE(bo[1].lost_offset, 0x1000, "lost_size"),
+	CASE(bo[1].lost_size, 0x800, "lost_size"),
+	CASE(bo[1].lost_size, 0x2000, "lost_size"),
+	CASE(bo[1].lost_size, 0xfffffffffffff000, "lost_size"),
 	CASE(svm[0].start, 0x400001, "start"),
 	CASE(svm[0].start, 0x401000, "start"),	/* into the next one */
 	CASE(svm[0].start, 0x500000, "start"),	/* behind the next one */
@@ -243,6 +249,9 @@ static const struct field_case field_cases[] = {
 	CASE(svm[0].access[0], 3, "access"),
 	CASE(svm[0].access[2], KFD_RECORD_SVM_ACCESS, "access"),
 	CASE(svm[0].others, 2, "others"),
+	CASE(svm[0].lost_offset, 0x1000, "lost_size"),
+	CASE(svm[0].lost_size, 0x1001, "lost_size"),
+	CASE(svm[0].lost_size, 0xfffffffffffff000, "lost_size"),
 	CASE(event[0].type, 9, "type"),
 	CASE(event[0].id, 0, "id"),
 	CASE(event[0].id, 4096, "id"),
@@ -518,6 +527,61 @@ static void test_svm(char *buf)
 	       "preferred_loc");
 }
 
+/* An image whose last buffer and range say what was lost of them. */
+static size_t write_lost_image(char *buf, size_t bo_bytes, size_t svm_bytes)
+{
+	struct kfd_image_writer w;
+	struct scene s;
+	int i;
+
+	scene_init(&s);
+	s.process.num_events = 0;
+	s.process.num_queues = 0;
+	s.bo[1].size = 0x8000;
+	s.bo[1].lost_offset = 0x3000;
+	s.bo[1].lost_size = 0x5000;
+	s.svm[1].lost_size = 0x1000;
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
+	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_DEVICE, &s.device[i], sizeof(s.device[i]));
+	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_BO, &s.bo[i], bo_bytes);
+	for (i = 0; i < 2; i++)
+		put(&w, KFD_RECORD_SVM, &s.svm[i], svm_bytes);
+	kfd_image_finish(&w);
+	return w.used;
+}
+
+/* What the GPUs lacked, and images from before that was told. */
+static void test_lost(char *buf)
+{
+	const size_t bo = sizeof(struct kfd_record_bo);
+	const size_t svm = sizeof(struct kfd_record_svm);
+	struct kfd_record_bo *last;
+	size_t len;
+
+	result(offsetof(struct kfd_record_bo, lost_offset) == KFD_RECORD_BO_MIN &&
+	       offsetof(struct kfd_record_svm, lost_offset) == KFD_RECORD_SVM_MIN,
+	       "the first versions are as long as they were", "they are not");
+	len = write_lost_image(buf, bo, svm);
+	expect("parts are lost", buf, len, 0, NULL);
+	last = (void *)(buf + len - 2 * kfd_record_space(svm) - bo);
+	last->lost_offset = 0x4000;
+	expect("lost behind the end", buf, len, EINVAL, "lost_size");
+	last->lost_offset = 0x2800;
+	expect("half a page is lost", buf, len, EINVAL, "lost_size");
+	last->lost_offset = 0xfffffffffffff000;
+	expect("lost in front of it", buf, len, EINVAL, "lost_size");
+	len = write_lost_image(buf, KFD_RECORD_BO_MIN, KFD_RECORD_SVM_MIN);
+	expect("records of old", buf, len, 0, NULL);
+	len = write_lost_image(buf, KFD_RECORD_BO_MIN - 4, svm);
+	expect("buffers older than that", buf, len, EINVAL, "length");
+	len = write_lost_image(buf, bo, KFD_RECORD_SVM_MIN - 4);
+	expect("ranges older than that", buf, len, EINVAL, "length");
+}
+
 /* Write the records of a scene that @order names, one letter each. */
 static size_t write_in_order(char *buf, const char *order)
 {
@@ -623,6 +687,7 @@ int main(void)
 	test_records(buf);
 	test_no_device(buf);
 	test_svm(buf);
+	test_lost(buf);
 	test_order(buf);
 	scene_init(&s);
 	len = scene_write(&s, buf);

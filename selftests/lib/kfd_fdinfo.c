@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kfd_fdinfo.h"
 #include "kfd_lib.h"
@@ -122,4 +123,22 @@ int kfd_fdinfo_check(const char *text)
 	    sum(text, ranges) != kfd_fdinfo_lines(text, "kfd-svm-range"))
 		return -EPROTO;
 	return 0;
+}
+
+int kfd_fdinfo_settled(int fd, char *text, size_t size, unsigned int ms)
+{
+	uint64_t end = kfd_now_ms() + ms;
+	int ret;
+
+	do {
+		ret = kfd_fdinfo_read(getpid(), fd, text, size);
+		if (ret)
+			return ret;
+		if (!kfd_fdinfo_value(text, "kfd-userptrs-absent") &&
+		    !kfd_fdinfo_word(text, "kfd-svm-ranges", "absent") &&
+		    !kfd_fdinfo_word(text, "kfd-userptrs-absent", "queues-held"))
+			return 0;
+		kfd_sleep_ms(20);
+	} while (kfd_now_ms() < end);
+	return -ETIME;
 }

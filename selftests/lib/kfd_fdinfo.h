@@ -20,5 +20,7 @@ uint64_t kfd_fdinfo_word_of(const char *text, const char *key, uint64_t id, cons
 int kfd_fdinfo_line(const char *text, const char *key, char *line, size_t size);
 unsigned int kfd_fdinfo_lines(const char *text, const char *key);
 int kfd_fdinfo_check(const char *text);
+/* Wait until nobody misses memory, and the queues run; @text is the last look */
+int kfd_fdinfo_settled(int fd, char *text, size_t size, unsigned int ms);
 
 #endif
