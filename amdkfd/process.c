@@ -356,7 +356,7 @@ void kfd_process_device_release_vm(struct kfd_process_device *pdd)
 		return;
 	pdd->dev->ops->vm_release(pdd->dev->gpu, pdd->gpu_vm);
 	pdd->gpu_vm = NULL;
-	fput(pdd->drm_file);
+	kfd_gpu_fput(pdd->drm_file);
 	pdd->drm_file = NULL;
 }
 
@@ -436,6 +436,9 @@ static void kfd_process_teardown(struct work_struct *work)
 		kfd_process_put(p);
 	kfd_process_dismantle(p);
 	mutex_unlock(&p->lock);
+	/* Files that were closed may have kept others: dma-bufs. */
+	flush_delayed_fput();
+	kfd_ending_done(p);
 
 	kfd_owner_unbind(p);
 	kfd_process_put(p);
@@ -475,6 +478,7 @@ void kfd_process_kill(struct kfd_process *p)
 	if (atomic_xchg(&p->dying, 1))
 		return;
 
+	kfd_ending_begin(p);
 	WRITE_ONCE(p->dead, true);
 	kfd_process_unpublish(p, READ_ONCE(p->mm));
 	/* For good: nobody is told. */

@@ -185,6 +185,16 @@ struct kfd_refusal {
 };
 
 /**
+ * struct kfd_ending - a teardown that others may wait for, see ending.c
+ * @node: in the list of teardowns under way
+ * @number: its place among all that have begun
+ */
+struct kfd_ending {
+	struct list_head node;
+	u64 number;
+};
+
+/**
  * struct kfd_process - a process (mm) that opened /dev/kfd
  * @ref: references: the mm's notifier, every open file, look-ups, works
  * @lock: serialises ioctls that change state
@@ -214,6 +224,7 @@ struct kfd_refusal {
  * @xnack_enabled: SET_XNACK_MODE (@lock)
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
  *	is set every queue carries one eviction more and userptrs stay absent
+ * @ending: its teardown, while it is under way
  * @teardown: work that takes the state down
  * @free: work that frees the struct
  * @n_components: components that are set up (@lock)
@@ -240,6 +251,7 @@ struct kfd_process {
 	atomic64_t sysmem;
 	bool xnack_enabled;
 	bool restored;
+	struct kfd_ending ending;
 	struct work_struct teardown;
 	struct work_struct free;
 	u32 n_components;
@@ -359,6 +371,10 @@ void kfd_process_device_release_vm(struct kfd_process_device *pdd);
 
 /* For owner.c: the table of processes by mm, the end, and its works. */
 extern struct workqueue_struct *kfd_process_wq;
+
+/* ending.c: teardowns under way */
+void kfd_ending_begin(struct kfd_process *p);
+void kfd_ending_done(struct kfd_process *p);
 
 int kfd_process_publish(struct kfd_process *p, struct mm_struct *mm);
 void kfd_process_unpublish(struct kfd_process *p, struct mm_struct *mm);

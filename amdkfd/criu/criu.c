@@ -24,13 +24,31 @@ static int kfd_criu_unpause(struct kfd_process *p)
 	return 0;
 }
 
+/* Nothing of the process is there between two tries. */
+static int kfd_criu_restore_unlocked(struct kfd_process *p,
+				     struct kfd_ioctl_criu_args *args)
+{
+	struct kfd_gpu_retry retry;
+	int ret;
+
+	kfd_gpu_retry_begin(&retry);
+	do {
+		ret = kfd_process_lock(p);
+		if (ret)
+			return ret;
+		ret = kfd_criu_restore(p, args);
+		kfd_process_unlock(p);
+	} while (kfd_gpu_retry(&retry, &ret));
+	return ret;
+}
+
 /**
  * kfd_ioctl_criu_op - AMDKFD_IOC_CRIU_OP
  * @filp: kfd file
  * @p: process behind it
  * @data: struct kfd_ioctl_criu_args
  *
- * Context: sleeps; takes process->lock.
+ * Context: sleeps; takes process->lock; RESTORE: see kfd_gpu_retry().
  * Return: 0, or as kfd_criu_process_info(), kfd_criu_checkpoint(),
  * kfd_criu_restore(), kfd_criu_resume(); -EINVAL: UNPAUSE of a process that is
  * not paused, or no such op; -EBADF: the process is gone. (-EBADF and -EACCES
@@ -49,21 +67,16 @@ int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data)
 
 	if (args->op == KFD_CRIU_OP_PROCESS_INFO)
 		return kfd_criu_process_info(p, filp, args);
+	if (args->op == KFD_CRIU_OP_RESTORE)
+		return kfd_criu_restore_unlocked(p, args);
 
 	ret = kfd_process_lock(p);
 	if (ret)
 		return ret;
-	switch (args->op) {
-	case KFD_CRIU_OP_CHECKPOINT:
+	if (args->op == KFD_CRIU_OP_CHECKPOINT)
 		ret = kfd_criu_checkpoint(p, args);
-		break;
-	case KFD_CRIU_OP_UNPAUSE:
+	else
 		ret = kfd_criu_unpause(p);
-		break;
-	default:
-		ret = kfd_criu_restore(p, args);
-		break;
-	}
 	kfd_process_unlock(p);
 	return ret;
 }

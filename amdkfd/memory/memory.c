@@ -56,20 +56,9 @@ int kfd_ioctl_available_memory(struct file *filp, struct kfd_process *p,
 	return pdd ? 0 : -EINVAL;
 }
 
-/**
- * kfd_ioctl_alloc_memory_of_gpu() - make a buffer
- * @filp: the kfd file
- * @p: the process
- * @data: struct kfd_ioctl_alloc_memory_of_gpu_args
- *
- * Context: takes process->lock.
- *
- * Return: 0; ENODEV: ACQUIRE_VM has not been done; else as kfd_bo_create().
- */
-int kfd_ioctl_alloc_memory_of_gpu(struct file *filp, struct kfd_process *p,
-				  void *data)
+static int memory_alloc(struct kfd_process *p,
+			struct kfd_ioctl_alloc_memory_of_gpu_args *args)
 {
-	struct kfd_ioctl_alloc_memory_of_gpu_args *args = data;
 	const struct kfd_bo_desc desc = {
 		.va = args->va_addr,
 		.size = args->size,
@@ -92,6 +81,32 @@ int kfd_ioctl_alloc_memory_of_gpu(struct file *filp, struct kfd_process *p,
 			args->mmap_offset = bo->mmap_offset;
 	}
 	kfd_process_unlock(p);
+	return ret;
+}
+
+/**
+ * kfd_ioctl_alloc_memory_of_gpu() - make a buffer
+ * @filp: the kfd file
+ * @p: the process
+ * @data: struct kfd_ioctl_alloc_memory_of_gpu_args
+ *
+ * Where there is no memory left, waits for that of processes that are ending.
+ *
+ * Context: takes process->lock; see kfd_gpu_retry().
+ *
+ * Return: 0; ENODEV: ACQUIRE_VM has not been done; EINTR: killed; else as
+ * kfd_bo_create().
+ */
+int kfd_ioctl_alloc_memory_of_gpu(struct file *filp, struct kfd_process *p,
+				  void *data)
+{
+	struct kfd_gpu_retry retry;
+	int ret;
+
+	kfd_gpu_retry_begin(&retry);
+	do {
+		ret = memory_alloc(p, data);
+	} while (kfd_gpu_retry(&retry, &ret));
 	return ret;
 }
 

@@ -327,22 +327,9 @@ void kfd_queue_gave_up(struct kfd_process *p, struct kfd_device *dev,
 			    q->id, p->pasid, dev->id, why[error]);
 }
 
-/**
- * kfd_ioctl_create_queue - AMDKFD_IOC_CREATE_QUEUE
- * @filp: kfd file
- * @p: process
- * @data: struct kfd_ioctl_create_queue_args
- *
- * A ring smaller than KFD_MIN_QUEUE_RING_SIZE is taken for one of that size,
- * as in mainline.
- *
- * Context: sleeps; takes process->lock.
- * Return: 0; -EINVAL: no such GPU, or as kfd_queue_create(); -ENODEV: no VM
- * acquired on it; -EBADF: the process is gone.
- */
-int kfd_ioctl_create_queue(struct file *filp, struct kfd_process *p, void *data)
+static int kfd_queue_create_once(struct kfd_process *p,
+				 struct kfd_ioctl_create_queue_args *args)
 {
-	struct kfd_ioctl_create_queue_args *args = data;
 	struct kfd_queue_properties props = {
 		.type = args->queue_type,
 		.priority = args->queue_priority,
@@ -383,6 +370,34 @@ int kfd_ioctl_create_queue(struct file *filp, struct kfd_process *p, void *data)
 	args->doorbell_offset = pdd->doorbell.mmap_offset | q->doorbell_offset;
 unlock:
 	kfd_process_unlock(p);
+	return ret;
+}
+
+/**
+ * kfd_ioctl_create_queue - AMDKFD_IOC_CREATE_QUEUE
+ * @filp: kfd file
+ * @p: process
+ * @data: struct kfd_ioctl_create_queue_args
+ *
+ * A ring smaller than KFD_MIN_QUEUE_RING_SIZE is taken for one of that size,
+ * as in mainline.
+ *
+ * Where there is none left, or no memory, waits for what processes that are
+ * ending have.
+ *
+ * Context: sleeps; takes process->lock; see kfd_gpu_retry().
+ * Return: 0; -EINVAL: no such GPU, or as kfd_queue_create(); -ENODEV: no VM
+ * acquired on it; -EBADF: the process is gone; -EINTR: killed.
+ */
+int kfd_ioctl_create_queue(struct file *filp, struct kfd_process *p, void *data)
+{
+	struct kfd_gpu_retry retry;
+	int ret;
+
+	kfd_gpu_retry_begin(&retry);
+	do {
+		ret = kfd_queue_create_once(p, data);
+	} while (kfd_gpu_retry(&retry, &ret));
 	return ret;
 }
 

@@ -56,15 +56,32 @@ static int sim_bo_handle(struct drm_file *file, struct sim_bo *bo, u32 *handle)
 	return ret;
 }
 
+static struct sim_bo *sim_gem_make(struct sim_gpu *gpu,
+				   const struct drm_amdgpu_gem_create_in *in)
+{
+	const u32 access = KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE |
+			   KFD_IOC_ALLOC_MEM_FLAGS_PUBLIC;
+	struct sim_bo *bo = ERR_PTR(-ENOMEM);
+
+	if (in->domains & AMDGPU_GEM_DOMAIN_VRAM)
+		bo = sim_bo_create(gpu, SIM_BO_VRAM, in->bo_size,
+				   KFD_IOC_ALLOC_MEM_FLAGS_VRAM | access);
+	if (bo == ERR_PTR(-ENOMEM) && (in->domains & SIM_GEM_SYSTEM))
+		bo = sim_bo_create(gpu, SIM_BO_GTT, in->bo_size,
+				   KFD_IOC_ALLOC_MEM_FLAGS_GTT | access);
+	return bo;
+}
+
 /**
  * sim_ioctl_gem_create() - GEM_CREATE: a buffer in VRAM or GTT
  * @dev: the GPU
  * @data: union drm_amdgpu_gem_create
  * @file: the caller's
  *
- * Where both domains are asked for, GTT is taken when VRAM is used up.
+ * Where both domains are asked for, GTT is taken when VRAM is used up. Where
+ * there is none of either, that of processes that are ending is waited for.
  *
- * Context: sleeps.
+ * Context: sleeps; see kfd_gpu_retry().
  * Return: 0; -EINVAL for unknown flags or domains, or a size of 0 or too
  * large; -ENOMEM; -EINTR.
  */
@@ -73,9 +90,8 @@ int sim_ioctl_gem_create(struct drm_device *dev, void *data,
 {
 	union drm_amdgpu_gem_create *args = data;
 	struct drm_amdgpu_gem_create_in in = args->in;
-	const u32 access = KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE |
-			   KFD_IOC_ALLOC_MEM_FLAGS_PUBLIC;
-	struct sim_bo *bo = ERR_PTR(-ENOMEM);
+	struct kfd_gpu_retry retry;
+	struct sim_bo *bo;
 	u32 handle;
 	int ret;
 
@@ -86,14 +102,13 @@ int sim_ioctl_gem_create(struct drm_device *dev, void *data,
 		return -EINVAL;
 
 	in.bo_size = PAGE_ALIGN(in.bo_size);
-	if (in.domains & AMDGPU_GEM_DOMAIN_VRAM)
-		bo = sim_bo_create(to_sim_gpu(dev), SIM_BO_VRAM, in.bo_size,
-				   KFD_IOC_ALLOC_MEM_FLAGS_VRAM | access);
-	if (bo == ERR_PTR(-ENOMEM) && (in.domains & SIM_GEM_SYSTEM))
-		bo = sim_bo_create(to_sim_gpu(dev), SIM_BO_GTT, in.bo_size,
-				   KFD_IOC_ALLOC_MEM_FLAGS_GTT | access);
-	if (IS_ERR(bo))
-		return PTR_ERR(bo);
+	kfd_gpu_retry_begin(&retry);
+	do {
+		bo = sim_gem_make(to_sim_gpu(dev), &in);
+		ret = PTR_ERR_OR_ZERO(bo);
+	} while (kfd_gpu_retry(&retry, &ret));
+	if (ret)
+		return ret;
 	bo->gem_flags = in.domain_flags;
 	bo->domains = in.domains;
 	ret = sim_bo_handle(file, bo, &handle);

@@ -86,7 +86,7 @@ static void sim_op_vm_release(void *arg, struct kfd_gpu_vm *gpu_vm)
 	vm->tma = 0;
 	mutex_unlock(&vm->owner_lock);
 	sim_vm_put(vm);
-	fput(file);
+	kfd_gpu_fput(file);
 }
 
 /* A share of @bo for the owner of @vm (NULL: nobody maps it). */
@@ -131,11 +131,11 @@ static void sim_op_bo_put(struct kfd_gpu_bo *share)
 
 	if (share->file) {
 		drm_vma_node_revoke(&bo->base.vma_node, share->drm_file);
-		fput(share->file);
+		kfd_gpu_fput(share->file);
 	}
 	/* the last reference of the dma-buf may be the last of the buffer */
 	if (dmabuf)
-		dma_buf_put(dmabuf);
+		kfd_gpu_fput(dmabuf->file);
 	sim_bo_put(bo);
 	kfree(share);
 }

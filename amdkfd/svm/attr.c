@@ -336,25 +336,9 @@ int kfd_svm_ioctl_check(const void *data, unsigned int size)
 	return struct_size(args, attrs, args->nattr) > size ? -EINVAL : 0;
 }
 
-/**
- * kfd_ioctl_svm() - AMDKFD_IOC_SVM
- * @filp: kfd file
- * @p: process
- * @data: struct kfd_ioctl_svm_args with its attributes; checked by
- *	kfd_svm_ioctl_check()
- *
- * Context: sleeps; takes process->lock, svm->lock and mmap_lock.
- * Return: 0; -EINVAL: not page-aligned, empty, wraps; an attribute or an
- * operation that there is not; a GPU that the process does not use, or none at
- * all; -EFAULT: a part is not mapped, is a device's, or (with the attributes
- * set) has a page that can't be had; -EADDRINUSE: a buffer is mapped on a GPU
- * there; -EBUSY: a queue would lose memory that it lives in, or RESUME is to
- * come; -ENOSPC: too many ranges; -ENOMEM: nothing has changed, or all
- * attributes are set and pages are to come; -EBADF: the process is gone; -EINTR.
- */
-int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data)
+static int svm_ioctl_once(struct kfd_process *p,
+			  struct kfd_ioctl_svm_args *args)
 {
-	struct kfd_ioctl_svm_args *args = data;
 	struct svm_request req = {
 		.attrs = args->attrs,
 		.nattr = args->nattr,
@@ -386,5 +370,36 @@ int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data)
 		mutex_unlock(&req.svm->lock);
 	}
 	kfd_process_unlock(p);
+	return ret;
+}
+
+/**
+ * kfd_ioctl_svm() - AMDKFD_IOC_SVM
+ * @filp: kfd file
+ * @p: process
+ * @data: struct kfd_ioctl_svm_args with its attributes; checked by
+ *	kfd_svm_ioctl_check()
+ *
+ * Where there is no memory left, waits for that of processes that are ending.
+ *
+ * Context: sleeps; takes process->lock, svm->lock and mmap_lock; see
+ * kfd_gpu_retry().
+ * Return: 0; -EINVAL: not page-aligned, empty, wraps; an attribute or an
+ * operation that there is not; a GPU that the process does not use, or none at
+ * all; -EFAULT: a part is not mapped, is a device's, or (with the attributes
+ * set) has a page that can't be had; -EADDRINUSE: a buffer is mapped on a GPU
+ * there; -EBUSY: a queue would lose memory that it lives in, or RESUME is to
+ * come; -ENOSPC: too many ranges; -ENOMEM: nothing has changed, or all
+ * attributes are set and pages are to come; -EBADF: the process is gone; -EINTR.
+ */
+int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data)
+{
+	struct kfd_gpu_retry retry;
+	int ret;
+
+	kfd_gpu_retry_begin(&retry);
+	do {
+		ret = svm_ioctl_once(p, data);
+	} while (kfd_gpu_retry(&retry, &ret));
 	return ret;
 }

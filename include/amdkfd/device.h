@@ -14,8 +14,10 @@
 #ifndef AMDKFD_DEVICE_H
 #define AMDKFD_DEVICE_H
 
-#include <linux/types.h>
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
+#include <linux/types.h>
 
 struct dma_buf;
 struct kfd_device;
@@ -453,5 +455,43 @@ void kfd_gpu_doorbell_zap(struct kfd_doorbell *db);
  */
 int kfd_gpu_sysmem_charge(u64 bytes);
 void kfd_gpu_sysmem_uncharge(u64 bytes);
+
+/**
+ * struct kfd_gpu_retry - an allocation that may be tried a second time
+ * @ending: processes were ending when it was tried
+ * @over: they have been waited for
+ *
+ * Memory of a process is freed a moment after its end. So::
+ *
+ *	kfd_gpu_retry_begin(&retry);
+ *	do {
+ *		ret = allocate();
+ *	} while (kfd_gpu_retry(&retry, &ret));
+ */
+struct kfd_gpu_retry {
+	bool ending;
+	bool over;
+};
+
+void kfd_gpu_retry_begin(struct kfd_gpu_retry *retry);
+bool kfd_gpu_retry(struct kfd_gpu_retry *retry, int *ret);
+
+/**
+ * kfd_gpu_fput() - drop a reference on a file that may keep memory of a GPU
+ * @file: the file
+ *
+ * In a worker, which is where a process is taken down, the last one closes the
+ * file at once. fput() would leave it to a work of the kernel's, and the memory
+ * be taken when the teardown is said to be over.
+ *
+ * Context: sleeps.
+ */
+static inline void kfd_gpu_fput(struct file *file)
+{
+	if (current->flags & PF_KTHREAD)
+		__fput_sync(file);
+	else
+		fput(file);
+}
 
 #endif
