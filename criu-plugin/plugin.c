@@ -124,9 +124,10 @@ static int kfd_plugin_handle_vma(int fd, const struct stat *st)
 	case SYS_DEV_KFD:
 		return tree_has_rings() || foreign_check_tree() ? -1 : 0;
 	case SYS_DEV_RENDER:
-		if (!dump_is_our_render(minor_nr))
-			return -ENOTSUP;
-		return foreign_check_tree() ? -1 : 0;
+		if (dump_is_our_render(minor_nr))
+			return foreign_check_tree() ? -1 : 0;
+		pr_info("mapping of renderD%u: of no GPU of KFD that criu may see\n", minor_nr);
+		return -ENOTSUP;
 	case SYS_DEV_PRIMARY:
 		return foreign_check_tree() ? -1 : -ENOTSUP;
 	default:

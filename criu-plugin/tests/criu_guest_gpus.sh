@@ -89,8 +89,10 @@ criu_sees_less()
 	(enter_pod && exec criu dump -t "$PID" -D $dir/img -o dump.log -v4 -L "$PLUGIN_DIR") \
 		> $dir/out 2>&1 && why "the dump was not refused"
 	pod=
-	grep -q 'kfd_plugin: Error: process [0-9]*: it uses GPU [0-9]*, which criu may not see' \
-		$dir/img/dump.log || why "no reason: $(grep kfd_plugin $dir/img/dump.log)"
+	# where criu cannot even open the node that is mapped it says so itself
+	grep -qE -e 'kfd_plugin: (Error: .* which criu may not see|.*of no GPU of KFD that criu may see)' \
+		-e 'Error .*\[/dev/dri/renderD129\]: Operation not permitted' \
+		$dir/img/dump.log || why "no reason: $(grep -E 'kfd_plugin|Error' $dir/img/dump.log)"
 	finish 1
 	kill -9 "$PID" 2>/dev/null
 	result criu_sees_less
