@@ -31,24 +31,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "contents.h"
 #include "criu.h"
+#include "foreign.h"
 #include "held.h"
 #include "image.h"
 #include "log.h"
 #include "options.h"
-#include "foreign.h"
+#include "snapshot.h"
 #include "sys.h"
 #include "topology.h"
 #include "use.h"
 
-#define NO_FD			0xffffffffu
 #define REFUSAL_SIZE		256
 
 /* A process whose GPU state has been dumped, and which is paused still. */
@@ -68,17 +65,6 @@ static struct {
 	uint64_t dump_id;
 	struct dumped *processes;
 } dump;
-
-/* What CHECKPOINT gave of one process. */
-struct snapshot {
-	struct kfd_ioctl_criu_args args;
-	struct kfd_criu_device_bucket *devices;
-	struct kfd_criu_bo_bucket *bos;
-	uint8_t *priv_data;
-	struct chunk_rec **recs;	/* per BO, NULL without contents */
-	uint64_t file_sizes[CONTENTS_MAX_FILES];
-	unsigned int nr_files;
-};
 
 static int read_machine(void)
 {
@@ -230,22 +216,6 @@ void dump_finish(void)
 	foreign_check_finish();
 }
 
-static void free_snapshot(struct snapshot *s)
-{
-	uint32_t i;
-
-	for (i = 0; s->bos && i < s->args.num_bos; i++) {
-		if (s->bos[i].dmabuf_fd != NO_FD)
-			close(s->bos[i].dmabuf_fd);
-		if (s->recs)
-			free(s->recs[i]);
-	}
-	free(s->devices);
-	free(s->bos);
-	free(s->priv_data);
-	free(s->recs);
-}
-
 /*
  * The driver wants pointers even where there is nothing to write, so nothing
  * is allocated with a size of zero.
@@ -266,7 +236,7 @@ static int checkpoint(struct dumped *d, struct snapshot *s)
 		return -ENOMEM;
 	}
 	for (i = 0; i < args->num_bos; i++)
-		s->bos[i].dmabuf_fd = NO_FD;
+		s->bos[i].dmabuf_fd = SNAPSHOT_NO_FD;
 	args->devices = (uintptr_t)s->devices;
 	args->bos = (uintptr_t)s->bos;
 	args->priv_data = (uintptr_t)s->priv_data;
@@ -275,259 +245,13 @@ static int checkpoint(struct dumped *d, struct snapshot *s)
 	/* A driver that leaves 0 means no fd; an fd of 0 is never given. */
 	for (i = 0; i < args->num_bos; i++)
 		if (!s->bos[i].dmabuf_fd)
-			s->bos[i].dmabuf_fd = NO_FD;
+			s->bos[i].dmabuf_fd = SNAPSHOT_NO_FD;
 	if (ret) {
 		pr_err("process %d: CHECKPOINT of %u GPUs, %u BOs and %u objects failed: %s%s\n",
 		       d->ns_pid, args->num_devices, args->num_bos, args->num_objects,
 		       strerror(-ret), op_hint(ret));
 		print_refusal(d->kfd);
 	}
-	return ret;
-}
-
-static void bo_message(KfdBo *bo, const struct kfd_criu_bo_bucket *b)
-{
-	kfd_bo__init(bo);
-	bo->addr = b->addr;
-	bo->size = b->size;
-	bo->offset = b->offset;
-	bo->gpu_id = b->gpu_id;
-	bo->alloc_flags = b->alloc_flags;
-}
-
-static const char *snapshot_label(char *buf, const struct snapshot *s, uint32_t i)
-{
-	KfdBo bo;
-
-	bo_message(&bo, &s->bos[i]);
-	return bo_label(buf, BO_LABEL_SIZE, i, &bo);
-}
-
-/* Render minor of the GPU that the process knows as @user_gpu_id. */
-static int render_minor_of(const struct snapshot *s, uint32_t user_gpu_id)
-{
-	const KfdGpu *gpu;
-	uint32_t i;
-
-	for (i = 0; i < s->args.num_devices; i++)
-		if (s->devices[i].user_gpu_id == user_gpu_id)
-			break;
-	if (i == s->args.num_devices)
-		return -ENODEV;
-	gpu = topology_by_id(dump.gpus.gpus, dump.gpus.nr, s->devices[i].actual_gpu_id);
-	return gpu ? (int)gpu->render_minor : -ENODEV;
-}
-
-/*
- * Where a BO can be mapped: its dmabuf, or else the process's own render node.
- * *borrowed is an fd to be closed in the latter case.
- */
-static int find_mapping(const struct dumped *d, const struct snapshot *s, uint32_t i,
-			struct contents_obj *obj, int *borrowed)
-{
-	const struct kfd_criu_bo_bucket *bo = &s->bos[i];
-	char label[BO_LABEL_SIZE];
-	void *probe;
-	int minor_nr;
-
-	*borrowed = -1;
-	if (bo->dmabuf_fd != NO_FD) {
-		probe = mmap(NULL, CONTENTS_PAGE, PROT_READ, MAP_SHARED, bo->dmabuf_fd, 0);
-		if (probe != MAP_FAILED) {
-			munmap(probe, CONTENTS_PAGE);
-			obj->fd = bo->dmabuf_fd;
-			obj->fd_offset = 0;
-			return 0;
-		}
-	}
-	minor_nr = render_minor_of(s, bo->gpu_id);
-	*borrowed = minor_nr < 0 || !d->pid ? -ENODEV :
-		    sys_borrow_fd(d->pid, makedev(SYS_DRM_MAJOR, minor_nr));
-	if (*borrowed < 0) {
-		pr_err("process %d: %s: neither its dmabuf can be mapped nor the render node of GPU %u be had (%s)\n",
-		       d->ns_pid, snapshot_label(label, s, i), bo->gpu_id,
-		       strerror(-*borrowed));
-		return *borrowed;
-	}
-	obj->fd = *borrowed;
-	obj->fd_offset = bo->offset;
-	obj->from_start = true;
-	return 0;
-}
-
-static int save_objs(struct dumped *d, struct snapshot *s, struct contents_obj *objs,
-		     const uint32_t *index, unsigned int nr, const int *files)
-{
-	struct contents_job job = {
-		.objs = objs, .nr_objs = nr, .files = files,
-		.file_sizes = s->file_sizes, .nr_files = s->nr_files,
-		.threads = s->nr_files,
-	};
-	char label[BO_LABEL_SIZE];
-	int ret = contents_save(&job);
-
-	if (!ret) {
-		pr_debug("process %d: %" PRIu64 " KiB of contents stored\n", d->ns_pid,
-			 job.stored >> 10);
-		return 0;
-	}
-	if (job.what == CONTENTS_MEMORY)
-		pr_err("process %d: out of memory\n", d->ns_pid);
-	else
-		pr_err("process %d: %s: %s at 0x%" PRIx64 ": %s\n", d->ns_pid,
-		       snapshot_label(label, s, index[job.obj]), contents_what_text(job.what),
-		       job.offset, strerror(-ret));
-	return ret;
-}
-
-/* Contents of all VRAM and GTT BOs, into files that are open already. */
-static int save_to_files(struct dumped *d, struct snapshot *s, const int *files)
-{
-	struct contents_obj *objs = calloc(s->args.num_bos, sizeof(*objs));
-	uint32_t *index = calloc(s->args.num_bos, sizeof(*index));
-	int *borrowed = calloc(s->args.num_bos, sizeof(*borrowed));
-	unsigned int nr = 0, i;
-	char label[BO_LABEL_SIZE];
-	int ret = 0;
-
-	if (!objs || !index || !borrowed)
-		ret = -ENOMEM;
-	for (i = 0; !ret && i < s->args.num_bos; i++) {
-		const struct kfd_criu_bo_bucket *bo = &s->bos[i];
-
-		if (!bo_has_contents(bo->alloc_flags))
-			continue;
-		if (!bo->size || bo->size % CONTENTS_PAGE || bo->size > IMAGE_MAX_BO_SIZE) {
-			pr_err("process %d: %s: impossible size\n", d->ns_pid,
-			       snapshot_label(label, s, i));
-			ret = -EINVAL;
-			break;
-		}
-		s->recs[i] = calloc(contents_nr_chunks(bo->size), sizeof(**s->recs));
-		ret = s->recs[i] ? find_mapping(d, s, i, &objs[nr], &borrowed[nr]) : -ENOMEM;
-		if (ret)
-			break;
-		objs[nr].size = bo->size;
-		objs[nr].recs = s->recs[i];
-		index[nr++] = i;
-	}
-	if (!ret)
-		ret = save_objs(d, s, objs, index, nr, files);
-	else if (ret == -ENOMEM)
-		pr_err("process %d: out of memory\n", d->ns_pid);
-	for (i = 0; i < nr; i++)
-		if (borrowed[i] >= 0)
-			close(borrowed[i]);
-	free(objs);
-	free(index);
-	free(borrowed);
-	return ret;
-}
-
-static int save_contents(int dir, struct dumped *d, struct snapshot *s)
-{
-	int files[CONTENTS_MAX_FILES];
-	uint64_t bytes = 0;
-	unsigned int n;
-	uint32_t i;
-	int ret = 0;
-
-	for (i = 0; i < s->args.num_bos; i++)
-		if (bo_has_contents(s->bos[i].alloc_flags))
-			bytes += s->bos[i].size;
-	if (!bytes)
-		return 0;
-	n = contents_default_threads();
-	if (bytes <= (uint64_t)(n - 1) * CONTENTS_WINDOW)
-		n = bytes / CONTENTS_WINDOW + 1;
-	while (s->nr_files < n) {
-		ret = image_create_contents(dir, d->id, s->nr_files, dump.dump_id);
-		if (ret < 0)
-			break;
-		files[s->nr_files] = ret;
-		s->file_sizes[s->nr_files++] = CONTENTS_DATA_START;
-		ret = 0;
-	}
-	if (!ret)
-		ret = save_to_files(d, s, files);
-	for (n = 0; n < s->nr_files; n++) {
-		if (close(files[n]) && !ret) {
-			ret = -errno;
-			pr_err("process %d: kfd-contents-%u-%u.img: %s\n", d->ns_pid, d->id, n,
-			       strerror(errno));
-		}
-	}
-	return ret;
-}
-
-static int write_process(int dir, const struct dumped *d, struct snapshot *s)
-{
-	KfdProcess p = KFD_PROCESS__INIT;
-	KfdDevice *devices = calloc(s->args.num_devices + 1ul, sizeof(*devices));
-	KfdBo *bos = calloc(s->args.num_bos + 1ul, sizeof(*bos));
-	uint32_t i;
-	int ret = -ENOMEM;
-
-	p.devices = calloc(s->args.num_devices + 1ul, sizeof(*p.devices));
-	p.bos = calloc(s->args.num_bos + 1ul, sizeof(*p.bos));
-	if (!devices || !bos || !p.devices || !p.bos)
-		goto out;
-	p.dump_id = dump.dump_id;
-	p.pid = d->ns_pid;
-	p.num_objects = s->args.num_objects;
-	p.n_devices = s->args.num_devices;
-	for (i = 0; i < s->args.num_devices; i++) {
-		kfd_device__init(&devices[i]);
-		devices[i].user_gpu_id = s->devices[i].user_gpu_id;
-		devices[i].actual_gpu_id = s->devices[i].actual_gpu_id;
-		p.devices[i] = &devices[i];
-	}
-	p.n_bos = s->args.num_bos;
-	for (i = 0; i < s->args.num_bos; i++) {
-		bo_message(&bos[i], &s->bos[i]);
-		if (s->recs[i]) {
-			bos[i].has_chunks = 1;
-			bos[i].chunks.data = (uint8_t *)s->recs[i];
-			bos[i].chunks.len = contents_nr_chunks(s->bos[i].size) *
-					    sizeof(struct chunk_rec);
-		}
-		p.bos[i] = &bos[i];
-	}
-	p.priv_data.data = s->priv_data;
-	p.priv_data.len = s->args.priv_data_size;
-	p.contents_sizes = s->file_sizes;
-	p.n_contents_sizes = s->nr_files;
-	ret = image_write_process(dir, d->id, &p);
-out:
-	free(p.devices);
-	free(p.bos);
-	free(devices);
-	free(bos);
-	return ret;
-}
-
-/* Before anything of it is saved: can the process's mappings be made again? */
-static int check_maps(const struct dumped *d, const struct snapshot *s)
-{
-	struct sys_holder holder = { .pid = d->pid, .ns_pid = d->ns_pid };
-	struct mapped_bo *bos = calloc(s->args.num_bos + 1ul, sizeof(*bos));
-	size_t nr = 0;
-	uint32_t i;
-	int ret;
-
-	if (!bos) {
-		pr_err("process %d: out of memory\n", d->ns_pid);
-		return -ENOMEM;
-	}
-	for (i = 0; i < s->args.num_bos; i++) {
-		int minor_nr = render_minor_of(s, s->bos[i].gpu_id);
-
-		if (minor_nr < 0 || !bo_has_contents(s->bos[i].alloc_flags))
-			continue;
-		bos[nr++] = (struct mapped_bo) { minor_nr, s->bos[i].offset, s->bos[i].size };
-	}
-	ret = foreign_check_maps(&holder, d->kfd, bos, nr);
-	free(bos);
 	return ret;
 }
 
@@ -652,7 +376,15 @@ static int note_use(struct dumped *d, const struct snapshot *s)
 /* The state of one process, from PROCESS_INFO's counts to its images. */
 static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_args *info)
 {
-	struct snapshot s = { .args = *info };
+	struct snapshot s = {
+		.args = *info,
+		.kfd = d->kfd,
+		.pid = d->pid,
+		.ns_pid = d->ns_pid,
+		.id = d->id,
+		.dump_id = dump.dump_id,
+		.gpus = &dump.gpus,
+	};
 	int ret;
 
 	pr_info("process %d: %u GPUs, %u BOs, %u objects, %" PRIu64 " bytes of GPU state\n",
@@ -660,14 +392,14 @@ static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_arg
 		(uint64_t)info->priv_data_size);
 	ret = checkpoint(d, &s);
 	if (!ret)
-		ret = check_maps(d, &s);
+		ret = snapshot_check_maps(&s);
 	if (!ret)
 		ret = note_use(d, &s);
 	if (!ret)
-		ret = save_contents(dir, d, &s);
+		ret = snapshot_save_contents(dir, &s);
 	if (!ret)
-		ret = write_process(dir, d, &s);
-	free_snapshot(&s);
+		ret = snapshot_write(dir, &s);
+	snapshot_free(&s);
 	return ret;
 }
 
