@@ -122,6 +122,7 @@ def steps(size):
     out.append(Step("elsewhere", ["criu-plugin/tests/elsewhere"],
                     [*(f"modules-{series}" for series in kernels.SERIES), "plugin", "demo-tools"],
                     tap=True, timeout=1600 + BOOT, budget=120))
+    out += matrix_steps(size)
     out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
     out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=40, group="builds"))
     out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=20, group="builds"))
@@ -188,6 +189,32 @@ def stock_steps(series, newest):
         in_vm(f"dkms-{series}", series, ["selftests/dkms_guest.sh"], [f"dkms-build-{series}"],
               timeout=400, budget=45, sizes=first),
     ]
+
+
+# of the kinds of state, those that the small check walks through
+SOME_STATES = ("plain two_gpus lost_part svm_guard mapping_hole gem_handle mapping_of_freed "
+               "many_queues orphan").split()
+
+
+def matrix_steps(size):
+    """Every kind of state dumped on one kernel, and what was dumped restored on the other."""
+    out = []
+    for here, there in zip(kernels.SERIES, reversed(kernels.SERIES)):
+        sizes = BOTH if here == kernels.SERIES[0] else [ALL]
+        kinds = SOME_STATES if size == CHECK else []
+        images = os.path.join(TOP, "build", "matrix", here)
+        out += [
+            in_vm(f"matrix-{here}", here,
+                  ["criu-plugin/tests/matrix_guest.sh", "here", *kinds],
+                  [f"modules-{here}", "plugin"], timeout=1500, sizes=sizes, group="driver",
+                  budget=150 if size == CHECK else 600,
+                  options=["--get", "/tmp/matrix/images:" + images]),
+            in_vm(f"matrix-{here}-{there}", there,
+                  ["criu-plugin/tests/matrix_guest.sh", "elsewhere", images, *kinds],
+                  [f"matrix-{here}", f"modules-{there}"], timeout=600, sizes=sizes,
+                  budget=60 if size == CHECK else 180, group="driver"),
+        ]
+    return out
 
 
 def debug_steps(size):

@@ -124,16 +124,25 @@ static int topology_gpu(struct kfd_gpu *gpu, int node)
 	return 0;
 }
 
+/* How many GPUs are used of those that are there: KFD_TEST_GPUS of the environment. */
+static int gpus_to_use(void)
+{
+	const char *text = getenv("KFD_TEST_GPUS");
+	int n = text ? atoi(text) : KFD_MAX_TEST_GPUS;
+
+	return n > 0 && n < KFD_MAX_TEST_GPUS ? n : KFD_MAX_TEST_GPUS;
+}
+
 int kfd_topology_read(struct kfd *k)
 {
+	int node, most = gpus_to_use();
 	struct kfd_gpu gpu;
-	int node;
 
 	k->num_gpus = 0;
 	for (node = 0; !topology_gpu(&gpu, node); node++) {
 		if (!gpu.gpu_id)
 			continue;
-		if (k->num_gpus == KFD_MAX_TEST_GPUS)
+		if (k->num_gpus == most)
 			return 0;
 		k->gpu[k->num_gpus++] = gpu;
 	}
