@@ -153,8 +153,7 @@ static void heap_check(struct heap *h, uint32_t seed)
 
 	for (unsigned int i = 0; i < h->n; i++)
 		must(kfd_queue_emit(&h->q, p, sdma_fence(p, h->bo[i].va, seed + i)), "a packet");
-	kfd_queue_submit(&h->q);
-	must(kfd_queue_wait(&h->q, 20000), "the queue");
+	must(kfd_queue_finish(&h->q, 20000), "the queue");
 	for (unsigned int i = 0; i < h->n; i++) {
 		const char *mem = at(h, h->here, i);
 

@@ -298,7 +298,7 @@ static void blow(void *arg)
 	}
 	s->took = now() - start;
 	s->evictions = evictions(&k) - before;
-	must(kfd_queue_wait(&q, 20000), "the queue");
+	must(kfd_queue_finish(&q, 20000), "the queue");
 	s->done = *(volatile uint64_t *)safe.cpu;
 }
 

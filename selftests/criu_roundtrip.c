@@ -331,9 +331,7 @@ static int chain_restore(void *arg)
 		return -ERANGE;
 	ret = kfd_criu_resume(k.fd, getpid());
 	if (!ret)
-		ret = kfd_queue_wait(&c->q, 60000);
-	if (!ret && *(volatile uint64_t *)c->words.cpu != CHAIN)
-		ret = -EILSEQ;
+		ret = kfd_wait_u64(c->words.cpu, CHAIN, 60000);
 	if (!ret && !kfd_check_pattern(c->a.cpu, 65536, 1))
 		ret = -EILSEQ;
 	return ret;
@@ -400,8 +398,7 @@ TEST_F_TIMEOUT(roundtrip, many_dumps_of_a_running_process, 180)
 		if (seen < CHAIN)
 			ASSERT_OK(wait_past(words.cpu, seen));
 	}
-	ASSERT_OK(kfd_queue_wait(&q, PATIENCE));
-	EXPECT_EQ(CHAIN, *(volatile uint64_t *)words.cpu);
+	ASSERT_OK(kfd_wait_u64(words.cpu, CHAIN, PATIENCE));
 	EXPECT_GT(under_way, 0);
 	EXPECT_OK(kfd_queue_destroy(&k, &q));
 	kfd_stop(&k);

@@ -554,8 +554,7 @@ TEST_F(packet, delayed_packets)
 	ASSERT_OK(kfd_sim_set(0, "delay_nth", "7"));
 	for (i = 0; i < 50; i++)
 		EMIT(sdma_atomic_add64(p, self->a.va, 1));
-	kfd_queue_submit(&self->q);
-	EXPECT_OK(kfd_queue_wait(&self->q, PATIENCE));
+	EXPECT_OK(kfd_queue_finish(&self->q, PATIENCE));
 	EXPECT_OK(kfd_sim_set(0, "delay_nth", "0"));
 	EXPECT_EQ(50, QWORD(self->a, 0));
 }

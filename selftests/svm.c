@@ -581,7 +581,7 @@ TEST_F(gpu, discarded_again_and_again_while_the_gpu_writes)
 		if (i % 10 == 5)
 			ASSERT_OK(madvise(self->p, self->size, MADV_DONTNEED));
 	}
-	ASSERT_OK(kfd_queue_wait(&self->q, PATIENCE));
+	ASSERT_OK(kfd_queue_finish(&self->q, PATIENCE));
 	sum = *word;
 	EXPECT_LE(sum, 200);
 	ASSERT_OK(kfd_gpu_add(&self->q, word, 1));

@@ -167,7 +167,7 @@ TEST_F(xnack, atomics_happen_once)
 			ASSERT_OK(mprotect(self->p, self->size, PROT_READ | PROT_WRITE));
 		}
 	}
-	EXPECT_OK(kfd_queue_wait(&self->q, PATIENCE));
+	EXPECT_OK(kfd_queue_finish(&self->q, PATIENCE));
 	EXPECT_EQ(400, *word);
 }
 
@@ -331,8 +331,7 @@ TEST_F(xnack, no_addition_is_lost_while_protections_change)
 		if (i % 160 == 159)
 			ASSERT_OK(kfd_queue_wait(&self->q, PATIENCE));
 	}
-	kfd_queue_submit(&self->q);
-	EXPECT_OK(kfd_queue_wait(&self->q, PATIENCE));
+	EXPECT_OK(kfd_queue_finish(&self->q, PATIENCE));
 	c.stop = 1;
 	pthread_join(t, &failed);
 	EXPECT_EQ(NULL, failed);

@@ -443,7 +443,7 @@ TEST_F(vaddr_mapping, new_queues_wait_too)
 	EXPECT_OK(kfd_word_stands(self->s.p));
 	EXPECT_EQ(0, *(volatile uint64_t *)self->s.p);
 	ASSERT_OK(kfd_vaddr_update(&self->k, &self->bo, self->s.p));
-	ASSERT_OK(kfd_queue_wait(&q, PATIENCE));
+	ASSERT_OK(kfd_queue_finish(&q, PATIENCE));
 	EXPECT_EQ(5, *(volatile uint64_t *)self->s.p);
 	/* And one that is destroyed while it waits is gone. */
 	ASSERT_OK(kfd_vaddr_invalidate(&self->k, &self->bo));

@@ -194,6 +194,7 @@ uint64_t kfd_queue_rptr(const struct kfd_queue *q);
 int kfd_queue_emit(struct kfd_queue *q, const void *packet, unsigned int dwords);
 void kfd_queue_submit(struct kfd_queue *q);
 int kfd_queue_wait(struct kfd_queue *q, unsigned int ms);
+int kfd_queue_finish(struct kfd_queue *q, unsigned int ms);
 int kfd_queue_run(struct kfd_queue *q, const void *packet, unsigned int dwords);
 
 /* Events */

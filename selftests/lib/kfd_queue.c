@@ -269,14 +269,28 @@ int kfd_queue_wait(struct kfd_queue *q, unsigned int ms)
 	return 0;
 }
 
-/* One packet from the ring to its end. */
-int kfd_queue_run(struct kfd_queue *q, const void *packet, unsigned int dwords)
+/*
+ * Wait until all that has been emitted is done and can be seen. The read pointer
+ * passes a packet that signals before the signal can be seen; the packet behind it
+ * is not begun until then. Not for AQL, whose packets have completions.
+ */
+int kfd_queue_finish(struct kfd_queue *q, unsigned int ms)
 {
-	int ret;
+	uint32_t nop = q->type == KFD_IOC_QUEUE_TYPE_COMPUTE ? PM4_NOP_1DW : SDMA_NOP;
+	int ret = 0;
 
-	ret = kfd_queue_emit(q, packet, dwords);
+	if (q->type != KFD_IOC_QUEUE_TYPE_COMPUTE_AQL)
+		ret = kfd_queue_emit(q, &nop, 1);
 	if (ret)
 		return ret;
 	kfd_queue_submit(q);
-	return kfd_queue_wait(q, 10000);
+	return kfd_queue_wait(q, ms);
+}
+
+/* One packet from the ring to its end. */
+int kfd_queue_run(struct kfd_queue *q, const void *packet, unsigned int dwords)
+{
+	int ret = kfd_queue_emit(q, packet, dwords);
+
+	return ret ? ret : kfd_queue_finish(q, 10000);
 }
