@@ -132,7 +132,9 @@ struct kfd_mirrors {
  * @lost_first: first page that was found to be missing since the mirror was
  *	validated (notifier_lock)
  * @lost_end: the page after the last one; 0: none (notifier_lock)
- * @given_up: nobody waits for those pages any more (notifier_lock)
+ * @given_first: first page that nobody waits for any more; of those above
+ *	(notifier_lock)
+ * @given_end: the page after the last one; 0: none (notifier_lock)
  * @needed: GPUs, by index, whose queues can't do without it (notifier_lock)
  * @invalid_node: in kfd_mirrors.invalid (notifier_lock)
  *
@@ -154,7 +156,8 @@ struct kfd_mirror {
 	u64 absent_last;
 	u64 lost_first;
 	u64 lost_end;
-	bool given_up;
+	u64 given_first;
+	u64 given_end;
 	u32 needed;
 	struct list_head invalid_node;
 };
@@ -195,11 +198,19 @@ static inline void kfd_mirror_add_lost(struct kfd_mirror *m, u64 first, u64 end)
 	m->lost_end = max(m->lost_end, end);
 }
 
+/* Of these, those that nobody waits for any more; likewise */
+static inline void kfd_mirror_add_given(struct kfd_mirror *m, u64 first, u64 end)
+{
+	m->given_first = m->given_end ? min(m->given_first, first) : first;
+	m->given_end = max(m->given_end, end);
+}
+
 static inline void kfd_mirror_forget_lost(struct kfd_mirror *m)
 {
 	m->lost_first = 0;
 	m->lost_end = 0;
-	m->given_up = false;
+	m->given_first = 0;
+	m->given_end = 0;
 }
 
 int kfd_mirrors_module_init(void);

@@ -67,9 +67,8 @@ static void missing_add(struct mirror_missing *missing, u64 first, u64 n)
 static bool missing_is_known(const struct mirror_missing *missing,
 			     const struct kfd_mirror *m)
 {
-	return !missing->end ||
-	       (m->given_up && missing->first >= m->lost_first &&
-		missing->end <= m->lost_end);
+	return !missing->end || (missing->first >= m->given_first &&
+				 missing->end <= m->given_end);
 }
 
 /*
@@ -179,8 +178,10 @@ static int mirror_judge(struct kfd_mirror *m,
 	if (mercy == MIRROR_KNOWN)
 		return -EFAULT;
 	kfd_mirror_add_lost(m, missing->first, missing->end);
-	m->given_up = mercy == MIRROR_ANY;
-	return m->given_up ? 0 : -EFAULT;
+	if (mercy != MIRROR_ANY)
+		return -EFAULT;
+	kfd_mirror_add_given(m, missing->first, missing->end);
+	return 0;
 }
 
 /*
@@ -309,6 +310,19 @@ int kfd_mirror_bring_back(struct kfd_mirror *m)
 	return ret;
 }
 
+/* Pages of @m among these; false: none. */
+static bool mirror_clip(const struct kfd_mirror *m, unsigned long start,
+			unsigned long last, u64 *first, u64 *end)
+{
+	unsigned long m_last = m->addr + (m->npages << PAGE_SHIFT) - 1;
+
+	if (last < m->addr || start > m_last)
+		return false;
+	*first = (max(start, m->addr) - m->addr) >> PAGE_SHIFT;
+	*end = ((min(last, m_last) - m->addr) >> PAGE_SHIFT) + 1;
+	return true;
+}
+
 /**
  * kfd_mirror_forgo() - pages of a mirror have been given up
  * @m: the mirror; nobody has missed the pages yet
@@ -320,16 +334,13 @@ int kfd_mirror_bring_back(struct kfd_mirror *m)
 void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
 		      unsigned long last)
 {
-	unsigned long end = m->addr + (m->npages << PAGE_SHIFT) - 1;
+	u64 first, end;
 
 	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (last < m->addr || start > end)
+	if (!mirror_clip(m, start, last, &first, &end))
 		return;
-	start = max(start, m->addr);
-	last = min(last, end);
-	kfd_mirror_add_lost(m, (start - m->addr) >> PAGE_SHIFT,
-			    ((last - m->addr) >> PAGE_SHIFT) + 1);
-	m->given_up = true;
+	kfd_mirror_add_lost(m, first, end);
+	kfd_mirror_add_given(m, first, end);
 }
 
 /**
@@ -341,14 +352,20 @@ void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
  */
 void kfd_mirror_inherit_lost(struct kfd_mirror *m, const struct kfd_mirror *old)
 {
-	bool given_up = old->given_up &&
-			(m->given_up || !kfd_mirror_has_lost(m));
+	u64 first, end;
 
+	lockdep_assert_held(&m->mirrors->notifier_lock);
 	if (!kfd_mirror_has_lost(old))
 		return;
-	kfd_mirror_forgo(m, old->addr + (old->lost_first << PAGE_SHIFT),
-			 old->addr + (old->lost_end << PAGE_SHIFT) - 1);
-	m->given_up = given_up;
+	if (mirror_clip(m, old->addr + (old->lost_first << PAGE_SHIFT),
+			old->addr + (old->lost_end << PAGE_SHIFT) - 1,
+			&first, &end))
+		kfd_mirror_add_lost(m, first, end);
+	if (old->given_end &&
+	    mirror_clip(m, old->addr + (old->given_first << PAGE_SHIFT),
+			old->addr + (old->given_end << PAGE_SHIFT) - 1,
+			&first, &end))
+		kfd_mirror_add_given(m, first, end);
 }
 
 /**

@@ -254,7 +254,8 @@ void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr)
 	/* The memory is elsewhere, and what the image says of it holds. */
 	userptr->mirror.lost_first = was.lost_first;
 	userptr->mirror.lost_end = was.lost_end;
-	userptr->mirror.given_up = was.given_up;
+	userptr->mirror.given_first = was.given_first;
+	userptr->mirror.given_end = was.given_end;
 	userptr_need_mirror(userptr);
 }
 
