@@ -71,26 +71,6 @@ static unsigned int nr_gpus;
 static struct bo bos[4 * MAX_GPUS];
 static unsigned int nr_bos;
 static int kfd = -1;
-const char *result_path;
-static unsigned int nr_fds;
-
-/**
- * report() - write a line to the result file
- * @format: of the line
- */
-void report(const char *format, ...)
-{
-	int fd = open(result_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	char text[2 * 16384];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (fd < 0 || dprintf(fd, "%s\n", text) < 0)
-		_exit(3);
-	close(fd);
-}
 
 static long read_number(const char *path, const char *key)
 {
@@ -208,30 +188,6 @@ static void new_bos(void)
 	}
 }
 
-static unsigned int count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
-
-/**
- * check_fds() - the restored program has the fds that it had
- * @more: and so many others
- */
-void check_fds(unsigned int more)
-{
-	if (count_fds() == nr_fds + more)
-		return;
-	report("%u fds open, were %u", count_fds(), nr_fds);
-	_exit(1);
-}
-
 /* What was there is there, and what is new works as well. */
 static void check(bool closed)
 {
@@ -254,20 +210,6 @@ static void check(bool closed)
 		new_bo(&gpus[i], KFD_IOC_ALLOC_MEM_FLAGS_VRAM, MIB);
 	/* the driver's mapping without an fd needs one fd per node */
 	check_fds(closed ? nr_gpus : 0);
-}
-
-/** wait_signal() - be ready to be dumped; returns when that is over */
-void wait_signal(void)
-{
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	nr_fds = count_fds();
-	report("ready");
-	sigwait(&set, &sig);
 }
 
 static void open_kfd(void)

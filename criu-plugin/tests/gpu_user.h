@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A program to be dumped and restored: see gpu_user.c.
+ * Programs to be dumped and restored: see gpu_user.c and matrix/main.c.
  */
 #ifndef KFD_PLUGIN_TEST_GPU_USER_H
 #define KFD_PLUGIN_TEST_GPU_USER_H
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* user.c */
 extern const char *result_path;
 
 void __attribute__((format(printf, 1, 2))) report(const char *format, ...);
@@ -43,6 +44,7 @@ void use_moved(void);
 void use_orphan(bool exec);
 void use_inherited(bool outside);
 void hold_files(int kfd, int drm);
+
 /* gpu_user_foreign.c */
 bool use_foreign(const char *mode);
 

@@ -17,10 +17,6 @@
 #define _GNU_SOURCE
 #include "kind.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -31,40 +27,6 @@ static const struct kind *const lists[] = {
 
 struct kfd_workload work;
 static struct kfd_queue copier;
-const char *result_path;
-
-/**
- * report() - write a line to the result file
- * @format: of the line
- */
-void report(const char *format, ...)
-{
-	int fd = open(result_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	char text[256];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	if (fd < 0 || dprintf(fd, "%s\n", text) < 0)
-		_exit(3);
-	close(fd);
-}
-
-/**
- * wait_signal() - be ready to be dumped; returns when that is over
- */
-void wait_signal(void)
-{
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	report("ready");
-	sigwait(&set, &sig);
-}
 
 char *new_memory(size_t bytes)
 {
@@ -109,18 +71,6 @@ void must_fault(const volatile void *at)
 	REQUIRE_OK(kfd_queue_destroy(&work.k, &copier));
 }
 
-static unsigned int count_fds(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	while (d && readdir(d))
-		n++;
-	if (d)
-		closedir(d);
-	return n;
-}
-
 static void print_list(void)
 {
 	const struct kind *kind;
@@ -156,19 +106,13 @@ static void start_work(const struct kind *kind)
 
 static void run(const struct kind *kind)
 {
-	unsigned int fds;
-
 	if (kind->before)
 		kind->before();
 	start_work(kind);
 	if (kind->setup)
 		kind->setup();
-	fds = count_fds();
 	wait_signal();
-	if (count_fds() != fds) {
-		report("%u fds open, were %u", count_fds(), fds);
-		_exit(1);
-	}
+	check_fds(0);
 	if (kind->check)
 		kind->check();
 	if (!kind->alone && kfd_workload_finish(&work)) {
