@@ -14,10 +14,9 @@
 #include "held.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "image.h"
 #include "log.h"
 
 /**
@@ -80,15 +79,6 @@ int held_check_opener(unsigned int id, pid_t owner, const struct sys_holders *ho
 	return -EXDEV;
 }
 
-/* Threads get their old ids from criu while this one is at it (see restore.c). */
-static bool tid_wanted(pid_t tid, void *arg)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "core-%d.img", tid);
-	return !faccessat(*(int *)arg, name, F_OK, 0);
-}
-
 /**
  * held_open_dead() - open a file of /dev/kfd that is nobody's
  * @dir: image directory
@@ -98,7 +88,7 @@ static bool tid_wanted(pid_t tid, void *arg)
  */
 int held_open_dead(int dir, pid_t self)
 {
-	int fd = sys_open_dead_kfd(tid_wanted, &dir);
+	int fd = sys_open_dead_kfd(image_wants_tid, &dir);
 
 	if (fd < 0)
 		pr_err("process %d: /dev/kfd cannot be opened in a process of its own: %s: is the amdkfd driver loaded?\n",

@@ -696,3 +696,20 @@ int image_read_inventory(int dir, KfdInventory **out)
 		kfd_inventory__free_unpacked(*out, NULL);
 	return ret;
 }
+
+/**
+ * image_wants_tid() - whether a process of the dump has a thread of this id
+ * @tid: as a restored process sees it
+ * @arg: int *: image directory
+ *
+ * criu gives the threads of restored processes their old thread ids, and
+ * other processes of the tree may be at that while this one makes threads or
+ * processes of its own: one whose id is wanted gives it back at once.
+ */
+bool image_wants_tid(pid_t tid, void *arg)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "core-%d.img", tid);
+	return !faccessat(*(int *)arg, name, F_OK, 0);
+}

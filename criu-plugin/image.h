@@ -92,6 +92,7 @@ int image_read_inventory(int dir, KfdInventory **out);
 int image_open_contents(int dir, unsigned int id, unsigned int nr,
 			const KfdProcess *process);
 int image_file_id(const char *name, unsigned int *id);
+bool image_wants_tid(pid_t tid, void *arg);
 
 bool bo_has_contents(uint32_t alloc_flags);
 const char *bo_label(char *buf, size_t size, size_t index, const KfdBo *bo);

@@ -199,19 +199,6 @@ static void find_mapping(const struct restore_state *st, const struct target *t,
 	obj->from_start = true;
 }
 
-/*
- * criu gives the threads of restored processes their old thread ids, and
- * other processes of the tree may be at that while this one loads: a helper
- * thread whose id is wanted gives it back at once.
- */
-static bool tid_wanted(pid_t tid, void *arg)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "core-%d.img", tid);
-	return !faccessat(*(int *)arg, name, F_OK, 0);
-}
-
 static int load_contents(int dir, struct restore_state *st, const KfdProcess *p,
 			 struct target *t)
 {
@@ -220,7 +207,7 @@ static int load_contents(int dir, struct restore_state *st, const KfdProcess *p,
 	struct contents_job job = {
 		.objs = objs, .files = t->files, .nr_files = t->nr_files,
 		.threads = contents_default_threads(),
-		.tid_wanted = tid_wanted, .tid_arg = &dir,
+		.tid_wanted = image_wants_tid, .tid_arg = &dir,
 	};
 	char label[BO_LABEL_SIZE];
 	int ret = -ENOMEM;
