@@ -32,7 +32,14 @@ load_modules()
 
 unload_modules()
 {
-	rmmod amdgpu_sim && rmmod amdkfd
+	local i
+
+	# the driver takes a dead process down in its own time
+	for ((i = 0; i < 100; i++)); do
+		rmmod amdgpu_sim 2> /dev/null && break
+		sleep 0.1
+	done
+	rmmod amdkfd
 }
 
 # vram_used: VRAM that is allocated on the first simulated GPU
