@@ -5,35 +5,22 @@
 # KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 top=$PWD
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # nothing of whoever calls this
 unset MAKEFLAGS MAKELEVEL MFLAGS KVER KDIR KERNEL VERBOSE DEMO STEPS PLAN LOG QUICK ONLY
-n=0
-failed=0
 
-run()
+# told TEST: in a tree of its own; what a command said when it was refused comes last
+told()
 {
-	local rc
-
-	n=$((n + 1))
 	rm -rf "$tmp/tree/build" "$tmp/booted"
 	make_tree
-	(
-		set -eE
-		trap 'echo "line $LINENO: $BASH_COMMAND"; cat "$tmp/err"' ERR
-		cd "$tmp/tree"
-		"$1"
-	) > "$tmp/log" 2>&1
-	rc=$?
-	if [ $rc -eq 0 ]; then
-		echo "ok $n $1"
-	else
-		sed 's/^/# /' "$tmp/log"
-		echo "not ok $n $1"
-		failed=1
-	fi
+	trap 'cat "$tmp/err"' EXIT
+	cd "$tmp/tree" || exit 1
+	"$1"
 }
 
 # The scripts, with programs that are built as far as they can tell, and a machine that
@@ -225,6 +212,6 @@ tests=(demo_is_refused bench_is_refused demo_is_run is_only_checked logs_are_not
 echo "KTAP version 1"
 echo "1..${#tests[@]}"
 for test in "${tests[@]}"; do
-	run "$test"
+	run_strictly "$test" told "$test"
 done
 exit $failed

@@ -12,13 +12,13 @@
 # only reads or frees too much goes unseen.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 modules=${MODULES:-build/broken/$(uname -r)}
 programs=${PROGRAMS:-build/selftests}
 limit=${TEST_TIMEOUT:-120}
 run=(env "MODULES=$modules" NUM_GPUS=2 selftests/run_guest --with timeout -k 5 "$limit")
-n=0
-failed=0
 
 # Those that may leave the kernel in a bad state come last.
 bugs=(
@@ -76,18 +76,6 @@ run_tests()
 	return $rc
 }
 
-# result RC NAME
-result()
-{
-	n=$((n + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $n $2"
-	else
-		echo "not ok $n $2"
-		failed=1
-	fi
-}
-
 # The test of a bug, with it: 0 when something showed it. What the test prints is
 # not KTAP of ours: it is meant to fail.
 shows()
@@ -120,20 +108,20 @@ for bug in "${all[@]}"; do
 done
 [ "$(scripts/bugs)" = "$(printf '%s\n' "${all[@]}" | sort)" ] &&
 	[ "$(scripts/bugs "$modules/amdkfd.ko" | grep -v '^parameter:')" = "$(scripts/bugs)" ]
-result $? every_bug_is_in_the_list
+result every_bug_is_in_the_list $?
 
 # Names of tests, not of bugs: the same tests, and nothing is wrong.
 out=$(run_tests "${bugs[@]}" 2>&1)
 rc=$?
 [ $rc -eq 0 ] || sed 's/^/#   /' <<< "$out"
-result $rc without_a_bug_they_pass
+result without_a_bug_they_pass $rc
 
 for bug in "${bugs[@]}"; do
 	started=$SECONDS
 	shows "$bug"
 	rc=$?
 	echo "# $bug took $((SECONDS - started)) s"
-	result $rc "$bug"
+	result "$bug" $rc
 	if [ -e /sys/module/amdkfd ]; then
 		echo "Bail out! the modules are stuck after $bug"
 		exit 1

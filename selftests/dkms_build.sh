@@ -6,6 +6,8 @@
 # why the compiler runs here. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 kver=$1
 tree=$PWD/build/dkms/$kver
@@ -13,31 +15,6 @@ version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms=(dkms --dkmstree "$tree/var" --sourcetree "$tree/usr/src" -m amdkfd-cr -v "$version")
 # a signing key of its own: the machine's stays as it is
 export mok_signing_key=$tree/mok.key mok_certificate=$tree/mok.pub
-n=0
-failed=0
-
-# result NAME RC
-result()
-{
-	n=$((n + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-		failed=1
-	fi
-}
-
-# run NAME COMMAND...: its output as diagnostics, its exit code as the result
-run()
-{
-	local name=$1
-	shift
-	"$@" > "$tree/log" 2>&1
-	local rc=$?
-	sed 's/^/# /' "$tree/log"
-	result "$name" "$rc"
-}
 
 # dkms leaves a kernel alone that lacks what the driver is built on: no failure
 excluded()

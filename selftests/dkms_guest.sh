@@ -4,30 +4,14 @@
 # its modules the way a user would, remove it again. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 kver=$(uname -r)
 tree=$PWD/build/dkms/$kver
 moddir=/lib/modules/$kver
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 dkms=(dkms --dkmstree "$tree/var" --sourcetree "$tree/usr/src" -m amdkfd-cr -v "$version")
-n=0
-failed=0
-
-run()
-{
-	local name=$1 out rc
-	shift
-	out=$("$@" 2>&1)
-	rc=$?
-	n=$((n + 1))
-	[ -z "$out" ] || sed 's/^/# /' <<< "$out"
-	if [ $rc -eq 0 ]; then
-		echo "ok $n $name"
-	else
-		echo "not ok $n $name"
-		failed=1
-	fi
-}
 
 # A module tree with DRM and what it needs alone: depmod reads every module, and
 # that takes minutes here for all of a distribution's.

@@ -7,6 +7,8 @@ set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 # dkms looks for root; in a namespace of its own everybody is
 [ "$(id -u)" -eq 0 ] || exec unshare -r "$0" "$@"
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -15,30 +17,14 @@ real_dkms=$(type -P dkms) || { echo "Bail out! dkms is not installed"; exit 1; }
 lib=$tmp/lib/modules/$kver/updates/dkms
 registry=$tmp/var/amdkfd-cr
 src=$tmp/src/amdkfd-cr
-n=0
-failed=0
 
-run()
+# from_scratch TEST: with a package, and nothing of it anywhere else
+from_scratch()
 {
-	local rc
-
-	n=$((n + 1))
 	rm -rf "${tmp:?}"/{pkg,var,src,lib,dest,broken_add}
 	mkdir -p "$tmp/var" "$tmp/src" "${lib%/updates/dkms}"
 	make_package
-	(
-		set -eE
-		trap 'echo "line $LINENO: $BASH_COMMAND"' ERR
-		"$1"
-	) > "$tmp/log" 2>&1
-	rc=$?
-	if [ $rc -eq 0 ]; then
-		echo "ok $n $1"
-	else
-		sed 's/^/# /' "$tmp/log"
-		echo "not ok $n $1"
-		failed=1
-	fi
+	"$1"
 }
 
 # The package, with everything that scripts/dkms takes and a build that is one object.
@@ -379,12 +365,13 @@ make_dkms
 tests=(from_nothing again newer_than_installed newer_than_built installs_what_is_built
 	newer_with_its_version older_with_its_version replaces_what_dkms_forgot
 	same_as_added newer_than_added after_a_failed_build
-	failed_for_one_kernel before_any_build removes_a_failed_build after_a_failed_add sources_without_more removes removes_nothing
+	failed_for_one_kernel before_any_build removes_a_failed_build after_a_failed_add
+	sources_without_more removes removes_nothing
 	without_its_sources half_built below_destdir refuses_arguments
 	refuses_what_it_cannot_have)
 echo "KTAP version 1"
 echo "1..${#tests[@]}"
 for test in "${tests[@]}"; do
-	run "$test"
+	run_strictly "$test" from_scratch "$test"
 done
 exit $failed

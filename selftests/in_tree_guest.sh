@@ -4,22 +4,10 @@
 # say so in one line, and change nothing. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 modules=${MODULES:-build/$(uname -r)}
-n=0
-failed=0
-
-# result NAME RC
-result()
-{
-	n=$((n + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-		failed=1
-	fi
-}
 
 kfd_state()
 {

@@ -18,21 +18,8 @@ top=$(dirname "$here")
 modules=${MODULES:-$top/build/$(uname -r)}
 results=/sys/kernel/debug/kunit
 suites=(kfd_gate kfd_image kfd_mqd sim_packet sim_ring sim_svm sim_retry)
-count=0
-failed=0
-
-result()
-{
-	local rc=$1 name=$2
-
-	count=$((count + 1))
-	if [ "$rc" -eq 0 ]; then
-		echo "ok $count $name"
-	else
-		echo "not ok $count $name"
-		failed=1
-	fi
-}
+# shellcheck source=selftests/ktap_lib.sh
+. "$here/ktap_lib.sh"
 
 load()
 {
@@ -76,7 +63,7 @@ echo "TAP version 13"
 echo "1..$((${#suites[@]} + 2 + $(counts_leaks)))"
 load
 rc=$?
-result $rc load
+result load $rc
 if [ $rc -ne 0 ]; then
 	echo "Bail out! cannot load the modules from $modules with kunit=1"
 	dmesg | tail -n 20 | sed 's/^/# /'
@@ -84,13 +71,13 @@ if [ $rc -ne 0 ]; then
 fi
 for name in "${suites[@]}"; do
 	suite "$name"
-	result $? "$name"
+	result "$name" $?
 done
 rmmod amdgpu_sim && rmmod amdkfd
-result $? unload
+result unload $?
 save_coverage
 if [ "$(counts_leaks)" = 1 ]; then
 	no_leaks
-	result $? no_leaks
+	result no_leaks $?
 fi
 exit $failed

@@ -6,10 +6,10 @@
 # this does not know has failed. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 modules=${MODULES:-build/$(uname -r)}
-n=0
-failed=0
 
 # Parameters that are a number from 1 to this one.
 amdgpu_sim_numbers="num_gpus 8
@@ -22,18 +22,6 @@ amdkfd_limit=system_mem_limit_mb
 amdkfd_others="$amdkfd_limit system_mem_used teardown_waits"
 # what only builds with DEBUG=1 or BREAK= have, and takes any value of its type
 others="kunit broken"
-
-# result NAME RC
-result()
-{
-	n=$((n + 1))
-	if [ "$2" -eq 0 ]; then
-		echo "ok $n $1"
-	else
-		echo "not ok $n $1"
-		failed=1
-	fi
-}
 
 # refused MODULE NAME VALUE LINE: it does not load, for $error, and the log has one line
 refused()

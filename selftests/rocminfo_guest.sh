@@ -5,24 +5,11 @@ set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 # shellcheck source=demo/guest_lib.sh
 . demo/guest_lib.sh
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 gpus=2
 out=/tmp/rocminfo.out
-n=0
-failed=0
-
-run()
-{
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n $name"
-	else
-		echo "not ok $n $name"
-		failed=1
-	fi
-}
 
 rocminfo_runs()
 {
