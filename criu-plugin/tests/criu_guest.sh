@@ -8,6 +8,8 @@
 set -u
 # shellcheck source=demo/guest_lib.sh
 . demo/guest_lib.sh
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 # shellcheck source=criu-plugin/tests/criu_guest_resume.sh
 . criu-plugin/tests/criu_guest_resume.sh
 # shellcheck source=criu-plugin/tests/criu_guest_held.sh
@@ -17,29 +19,9 @@ set -u
 
 user=$PWD/build/criu-plugin/tests/gpu_user
 dir=/tmp/criu-guest
-n=0
-failed=0
 pod=	# cgroup that programs and criu are started in
 rm -rf $dir
 mkdir -p $dir
-
-# result NAME: of the test whose messages are in $dir/why
-result()
-{
-	n=$((n + 1))
-	if [ -s $dir/why ]; then
-		sed 's/^/# /' $dir/why
-		echo "not ok $n $1"
-		failed=1
-	else
-		echo "ok $n $1"
-	fi
-}
-
-why()
-{
-	echo "$*" >> $dir/why
-}
 
 # lines TEXT: how often it stands alone in the program's result
 lines()
@@ -76,9 +58,8 @@ await()
 # start MODE COUNT: the program, until COUNT processes of it are ready; sets PID
 start()
 {
-	rm -rf $dir/img $dir/result $dir/why
+	rm -rf $dir/img $dir/result
 	mkdir $dir/img
-	: > $dir/why
 	(enter_pod && exec setsid "$user" "$1" $dir/result) < /dev/null > /dev/null 2>&1 &
 	PID=$!
 	disown	# or bash tells that it was killed
@@ -229,7 +210,6 @@ moved()
 # A process without a GPU: nothing opened, nothing said at info level, no image.
 no_gpu()
 {
-	: > $dir/why
 	rm -rf $dir/img
 	mkdir $dir/img
 	setsid sleep 1000 < /dev/null > /dev/null 2>&1 &
@@ -256,7 +236,6 @@ restore_must_fail()
 	gone
 	vram_free
 	result "$1"
-	: > $dir/why
 }
 
 # flip FILE OFFSET: change one byte
@@ -333,7 +312,6 @@ orphan orphan
 orphan orphan_exec
 outside
 uring
-: > $dir/why
 kernel_complaints >> $dir/why
 unload_modules || why "the modules cannot be unloaded"
 result unload

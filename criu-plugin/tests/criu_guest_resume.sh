@@ -20,9 +20,8 @@ somewhere()
 # in_pid_namespace MODE COUNT: as start, the program being the init of one
 in_pid_namespace()
 {
-	rm -rf $dir/img $dir/result $dir/why
+	rm -rf $dir/img $dir/result
 	mkdir $dir/img
-	: > $dir/why
 	setsid unshare --pid --fork setsid "$user" "$1" $dir/result < /dev/null > /dev/null 2>&1 &
 	disown
 	await "$2" ready

@@ -67,7 +67,6 @@ left in_child 2 "$has 1 GEM buffer that"
 comes_back only_open 1
 comes_back eventfd 1
 comes_back split 1
-: > "$dir/why"
 kernel_complaints >> "$dir/why"
 unload_modules || why "the modules cannot be unloaded"
 result unload

@@ -15,32 +15,13 @@
 set -u
 # shellcheck source=demo/guest_lib.sh
 . demo/guest_lib.sh
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 program=$PWD/build/criu-plugin/tests/gpu_state
 dir=/tmp/matrix
 images=$dir/images
 gpus=2		# of the machine that dumps
-n=0
-failed=0
-
-why()
-{
-	echo "$*" >> $dir/why
-}
-
-# result NAME: of the test whose complaints are in $dir/why
-result()
-{
-	n=$((n + 1))
-	if [ -s $dir/why ]; then
-		sed 's/^/# /' $dir/why
-		echo "not ok $n $1"
-		failed=1
-	else
-		echo "ok $n $1"
-	fi
-	: > $dir/why
-}
 
 # said WORD: whether the program has said that
 said()
@@ -239,7 +220,6 @@ elsewhere()
 
 rm -rf $dir
 mkdir -p $images
-: > $dir/why
 mode=${1:-}
 from=${2:-}
 shift

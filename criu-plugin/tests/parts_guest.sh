@@ -9,29 +9,11 @@
 set -u
 # shellcheck source=demo/guest_lib.sh
 . demo/guest_lib.sh
+# shellcheck source=selftests/ktap_lib.sh
+. selftests/ktap_lib.sh
 
 dir=/tmp/parts
 steps=9000	# many times what a dump takes
-n=0
-failed=0
-
-# result NAME: of the test whose messages are in $dir/why
-result()
-{
-	n=$((n + 1))
-	if [ -s $dir/why ]; then
-		sed 's/^/# /' $dir/why
-		echo "not ok $n $1"
-		failed=1
-	else
-		echo "ok $n $1"
-	fi
-}
-
-why()
-{
-	echo "$*" >> $dir/why
-}
 
 # await WHAT COMMAND...: until it is true
 await()
@@ -153,7 +135,6 @@ echo "KTAP version 1"
 echo "1..3"
 pre_dump
 lazy
-: > $dir/why
 kernel_complaints >> $dir/why
 unload_modules || why "the modules cannot be unloaded"
 result unload
