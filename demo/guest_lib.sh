@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# What the guest side of the demo and of the benchmarks have in common. Sourced
-# by a bash script that runs as root in the guest, in the top directory.
+# What the scripts of a guest have in common: the demo's, the benchmarks', the tests'.
+# Sourced by a bash script that runs as root in the guest, in the top directory.
 
 KVER=$(uname -r)
 SIM_DEBUGFS=/sys/kernel/debug/amdgpu_sim/0
@@ -30,16 +30,21 @@ load_modules()
 	[ -c /dev/kfd ] || fail "no /dev/kfd"
 }
 
-unload_modules()
+# unload MODULE: what a dead process had, and work under way, may hold it for a moment
+unload()
 {
 	local i
 
-	# the driver takes a dead process down in its own time
 	for ((i = 0; i < 100; i++)); do
-		rmmod amdgpu_sim 2> /dev/null && break
+		rmmod "$1" 2> /dev/null && return 0
 		sleep 0.1
 	done
-	rmmod amdkfd
+	rmmod "$1"
+}
+
+unload_modules()
+{
+	unload amdgpu_sim && unload amdkfd
 }
 
 # vram_used: VRAM that is allocated on the first simulated GPU

@@ -4,6 +4,8 @@
 # its modules the way a user would, remove it again. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=demo/guest_lib.sh
+. demo/guest_lib.sh
 # shellcheck source=selftests/ktap_lib.sh
 . selftests/ktap_lib.sh
 
@@ -61,7 +63,7 @@ loaded()
 
 unloaded()
 {
-	rmmod amdgpu_sim amdkfd && [ ! -e /sys/module/amdkfd ] && [ ! -e /dev/kfd ]
+	unload_modules && [ ! -e /sys/module/amdkfd ] && [ ! -e /dev/kfd ]
 }
 
 gone()

@@ -4,6 +4,8 @@
 # say so in one line, and change nothing. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=demo/guest_lib.sh
+. demo/guest_lib.sh
 # shellcheck source=selftests/ktap_lib.sh
 . selftests/ktap_lib.sh
 
@@ -43,6 +45,6 @@ result is_not_there $?
 result changed_nothing $?
 
 modprobe -r amdgpu && [ ! -e /sys/class/kfd ] &&
-	insmod "$modules/amdkfd.ko" && rmmod amdkfd
+	insmod "$modules/amdkfd.ko" && unload amdkfd
 result loads_once_the_other_is_gone $?
 exit $failed

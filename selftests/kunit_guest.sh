@@ -18,6 +18,8 @@ top=$(dirname "$here")
 modules=${MODULES:-$top/build/$(uname -r)}
 results=/sys/kernel/debug/kunit
 suites=(kfd_gate kfd_image kfd_mqd sim_packet sim_ring sim_svm sim_retry)
+# shellcheck source=demo/guest_lib.sh
+. "$top/demo/guest_lib.sh"
 # shellcheck source=selftests/ktap_lib.sh
 . "$here/ktap_lib.sh"
 
@@ -73,7 +75,7 @@ for name in "${suites[@]}"; do
 	suite "$name"
 	result "$name" $?
 done
-rmmod amdgpu_sim && rmmod amdkfd
+unload_modules
 result unload $?
 save_coverage
 if [ "$(counts_leaks)" = 1 ]; then

@@ -6,6 +6,8 @@
 # this does not know has failed. Prints KTAP.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+# shellcheck source=demo/guest_lib.sh
+. demo/guest_lib.sh
 # shellcheck source=selftests/ktap_lib.sh
 . selftests/ktap_lib.sh
 
@@ -29,7 +31,7 @@ refused()
 	local module=$1 name=$2 value=$3 line=$4 out
 
 	dmesg --clear
-	out=$(insmod "$modules/$module.ko" "$name=$value" 2>&1) && rmmod "$module"
+	out=$(insmod "$modules/$module.ko" "$name=$value" 2>&1) && unload "$module"
 	dmesg > /tmp/said
 	sed "s/^/# $name=$value: /" /tmp/said
 	grep -q "$error" <<< "$out" && [ ! -e "/sys/module/$module" ] &&
@@ -57,7 +59,7 @@ number()
 	[ -z "$bad" ]
 	result "$module.$name.impossible" $?
 	insmod "$modules/$module.ko" "$name=$max" &&
-		[ "$(cat "/sys/module/$module/parameters/$name")" = "$max" ] && rmmod "$module"
+		[ "$(cat "/sys/module/$module/parameters/$name")" = "$max" ] && unload "$module"
 	result "$module.$name.greatest" $?
 }
 
@@ -70,12 +72,12 @@ limit()
 	total=$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)
 	for value in $((total * 2)) 18446744073709551615 18446744073709551616 -1 x ""; do
 		dmesg --clear
-		insmod "$modules/amdkfd.ko" "$amdkfd_limit=$value" 2> /dev/null && rmmod amdkfd &&
+		insmod "$modules/amdkfd.ko" "$amdkfd_limit=$value" 2> /dev/null && unload amdkfd &&
 			bad+=" '$value'"
 		dmesg | sed "s/^/# $amdkfd_limit=$value: /"
 		dmesg | grep -q $amdkfd_limit || bad+=" '$value' says nothing"
 	done
-	insmod "$modules/amdkfd.ko" system_mem_used=1 2> /dev/null && rmmod amdkfd && bad+=" used"
+	insmod "$modules/amdkfd.ko" system_mem_used=1 2> /dev/null && unload amdkfd && bad+=" used"
 	[ -z "$bad" ] || echo "# not refused as it should be: $bad"
 	[ -z "$bad" ] && [ ! -e /sys/module/amdkfd ]
 	result amdkfd.$amdkfd_limit.impossible $?
@@ -106,5 +108,5 @@ limit
 all amdkfd "$amdkfd_numbers"
 insmod "$modules/amdkfd.ko" || exit 1
 all amdgpu_sim "$amdgpu_sim_numbers"
-rmmod amdkfd
+unload amdkfd
 exit $failed
