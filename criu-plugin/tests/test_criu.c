@@ -8,10 +8,7 @@
 #include <criu/criu-plugin.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #if __has_include("criu/version.h")
 #include <criu/version.h>
@@ -20,17 +17,12 @@
 #include "criu.h"
 #include "dump.h"
 #include "fake_sys.h"
+#include "flow.h"
 #include "ktap.h"
 #include "restore.h"
-#include "sys.h"
 
 #define EXPORT		__attribute__((visibility("default")))
 #define OWNS_FDS	(CRIU_HOOKS > 10)
-#define KFD_ID		7u
-#define RENDER_ID	8u
-#define KFD_FD		40
-#define RENDER_FD	41
-#define DOORBELL	(3ULL << 62 | 1000ULL << 46)
 #define RENDER		"/dev/dri/renderD128"
 
 /* A mapping that criu is going to make. */
@@ -115,48 +107,19 @@ static void make_mappings(const struct mapping *maps, size_t nr)
 	}
 }
 
-static void install(int fd, int number)
-{
-	CHECK(fd >= 0 && dup2(fd, number) == number && !close(fd));
-}
-
 /* A process as it is before its mappings are made. */
 static void restore_files(void)
 {
-	static const uint64_t offsets[] = { 0x10000000, 0x20000000, 0x30000000 };
 	unsigned int i;
 
-	fake.nr_gpus = 1;
-	fake.gpu_id[0] = 1000;
-	fake.minor_nr[0] = 128;
+	flow_one_gpu();
 	fake.user_gpu_id[0] = 1000;
-	fake.pid = 42;
-	fake.real_pid = 4242;
-	fake.fail_op = -1;
 	fake.render_vmas = 4;
-	fake_write_topology();
-	for (i = 0; i < 3; i++) {
-		fake.bos[i] = (struct kfd_criu_bo_bucket) {
-			.addr = 0x7f0000000000 + offsets[i], .size = 4096, .gpu_id = 1000,
-			.offset = offsets[i], .alloc_flags = KFD_IOC_ALLOC_MEM_FLAGS_GTT,
-		};
-		fake.memory[i] = memfd_create("bo", MFD_CLOEXEC);
-		CHECK(fake.memory[i] >= 0 && !ftruncate(fake.memory[i], 4096));
-	}
-	fake.nr_bos = 3;
-	CHECK(!dump_kfd_file(ktap_dirfd, fake_open_kfd(KFD_FD), KFD_ID));
-	CHECK(!dump_render_file(ktap_dirfd, fake_open_render(128, RENDER_FD), RENDER_ID, 128));
-	dump_finish();
-	install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
-	install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
-}
-
-static void done(void)
-{
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", sys_topology_root());
-	CHECK(!system(cmd));
+	for (i = 1; i <= 3; i++)
+		flow_add_bo(KFD_IOC_ALLOC_MEM_FLAGS_GTT, 4096, i * 0x10000000, 1000);
+	flow_dump();
+	flow_install(restore_file(ktap_dirfd, KFD_ID), KFD_FD);
+	flow_install(restore_file(ktap_dirfd, RENDER_ID), RENDER_FD);
 }
 
 /* Nothing but the mappings is there that was not there before. */
@@ -171,7 +134,7 @@ static void map_all(struct mapping *maps, size_t nr)
 	CHECK(fake_open_fds() == fds);
 	CHECK(fcntl(KFD_FD, F_GETFD) >= 0 && fcntl(RENDER_FD, F_GETFD) >= 0);
 	CHECK(!ktap_logged("Error"));
-	done();
+	flow_done();
 }
 
 static void test_one_after_the_other(void)
@@ -206,7 +169,7 @@ static void test_cannot_be_mapped(void)
 	fds = fake_open_fds();
 	open_files(&map, 1);
 	CHECK(fcntl(map.fd, F_GETFD) < 0 && fake_open_fds() == fds);
-	done();
+	flow_done();
 }
 
 static void test_versions(void)

@@ -6,26 +6,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "dump.h"
 #include "fake_sys.h"
+#include "flow.h"
 #include "ktap.h"
 #include "foreign.h"
 #include "sys.h"
 
 #define KIB		1024ULL
-#define KFD_ID		7u
-#define RENDER_ID	8u
-#define KFD_FD		40
-#define RENDER_FD	41
 #define BO_OFFSET	0x10000000ULL
 #define BO_SIZE		(64 * KIB)
 #define GPU		(1000ULL << 46)
-#define DOORBELL	(3ULL << 62 | GPU)
 #define EVENTS		(2ULL << 62)
 
 static void add_fd(int fd, enum sys_dev kind, unsigned int minor_nr)
@@ -59,15 +54,8 @@ static void add_info(int fd, const char *key, uint64_t value)
 /* A process with a buffer of VRAM that is mapped whole, and doorbells. */
 static void machine(void)
 {
-	fake.nr_gpus = 1;
-	fake.gpu_id[0] = 1000;
-	fake.minor_nr[0] = 128;
-	fake.user_gpu_id[0] = 500;
-	fake.pid = 42;
-	fake.real_pid = 4242;
-	fake.fail_op = -1;
+	flow_one_gpu();
 	fake.traced = true;
-	fake_write_topology();
 	add_fd(KFD_FD, SYS_DEV_KFD, 0);
 	add_fd(RENDER_FD, SYS_DEV_RENDER, 128);
 	add_map(SYS_DEV_RENDER, BO_OFFSET, BO_SIZE, "/dev/dri/renderD128");
@@ -83,12 +71,9 @@ static void machine(void)
 
 static void done(void)
 {
-	char cmd[128];
-
 	dump_finish();
 	CHECK(!fake.paused);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", sys_topology_root());
-	CHECK(!system(cmd));
+	flow_done();
 }
 
 /* As criu does it: each file, and the end of all when one fails. */
