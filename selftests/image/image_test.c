@@ -120,14 +120,20 @@ static void put(struct kfd_image_writer *w, enum kfd_record_type type,
 	}
 }
 
+/* An empty image but for a process record as long as @len. */
+static void begin(struct kfd_image_writer *w, char *buf, const void *process, size_t len)
+{
+	memset(buf, 0, IMAGE_ROOM);
+	kfd_image_writer_init(w, buf, IMAGE_ROOM);
+	put(w, KFD_RECORD_PROCESS, process, len);
+}
+
 static size_t scene_write(const struct scene *s, void *buf)
 {
 	struct kfd_image_writer w;
 	int i;
 
-	memset(buf, 0, IMAGE_ROOM);
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &s->process, sizeof(s->process));
+	begin(&w, buf, &s->process, sizeof(s->process));
 	for (i = 0; i < 2; i++)
 		put(&w, KFD_RECORD_DEVICE, &s->device[i], sizeof(s->device[i]));
 	for (i = 0; i < 2; i++)
@@ -402,11 +408,9 @@ static void test_records(char *buf)
 	rec->length = KFD_RECORD_PROCESS_MIN - 4;
 	expect("short record", buf, len, EINVAL, NULL);
 
-	memset(buf, 0, IMAGE_ROOM);
 	memset(&longer, 0, sizeof(longer));
 	longer.known.num_devices = 1;
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &longer, sizeof(longer));
+	begin(&w, buf, &longer, sizeof(longer));
 	put(&w, KFD_RECORD_DEVICE, &s.device[0], sizeof(s.device[0]));
 	kfd_image_finish(&w);
 	expect("longer record, rest zero", buf, w.used, 0, NULL);
@@ -414,10 +418,8 @@ static void test_records(char *buf)
 	kfd_image_finish(&w);
 	expect("unknown type", buf, w.used, E2BIG, "type");
 
-	memset(buf, 0, IMAGE_ROOM);
 	longer.unknown = 1;
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &longer, sizeof(longer));
+	begin(&w, buf, &longer, sizeof(longer));
 	kfd_image_finish(&w);
 	expect("longer record, rest not zero", buf, w.used, E2BIG,
 	       "unknown fields");
@@ -443,18 +445,14 @@ static void test_no_device(char *buf)
 	s.process.num_events = 1;
 	s.process.event_page_handle = 0;
 	s.process.event_page_user = 1;
-	memset(buf, 0, IMAGE_ROOM);
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	begin(&w, buf, &s.process, sizeof(s.process));
 	put(&w, KFD_RECORD_EVENT, &s.event[0], sizeof(s.event[0]));
 	kfd_image_finish(&w);
 	expect("no device", buf, w.used, 0, NULL);
 	ret = kfd_image_parse(&image, buf, w.used, NULL);
 	result(!ret && !image.count[KFD_RECORD_DEVICE], "none is there", "one is");
 	s.process.num_bos = 1;
-	memset(buf, 0, IMAGE_ROOM);
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	begin(&w, buf, &s.process, sizeof(s.process));
 	put(&w, KFD_RECORD_BO, &s.bo[0], sizeof(s.bo[0]));
 	kfd_image_finish(&w);
 	expect("a buffer without a device", buf, w.used, EINVAL, "gpu_id");
@@ -479,9 +477,7 @@ static size_t write_svm_image(char *buf, size_t bytes, __u32 has_vm, int num)
 	s.svm[0].preferred_loc = KFD_IOCTL_SVM_LOCATION_UNDEFINED;
 	s.svm[0].gpu_id[1] = 0;
 	s.svm[0].access[1] = 0;
-	memset(buf, 0, IMAGE_ROOM);
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &s.process, bytes);
+	begin(&w, buf, &s.process, bytes);
 	put(&w, KFD_RECORD_DEVICE, &s.device[0], sizeof(s.device[0]));
 	for (i = 0; i < num; i++)
 		put(&w, KFD_RECORD_SVM, &s.svm[i], sizeof(s.svm[i]));
@@ -541,9 +537,7 @@ static size_t write_lost_image(char *buf, size_t bo_bytes, size_t svm_bytes)
 	s.bo[1].lost_offset = 0x3000;
 	s.bo[1].lost_size = 0x5000;
 	s.svm[1].lost_size = 0x1000;
-	memset(buf, 0, IMAGE_ROOM);
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	begin(&w, buf, &s.process, sizeof(s.process));
 	for (i = 0; i < 2; i++)
 		put(&w, KFD_RECORD_DEVICE, &s.device[i], sizeof(s.device[i]));
 	for (i = 0; i < 2; i++)
@@ -595,9 +589,7 @@ static size_t write_in_order(char *buf, const char *order)
 	s.process.num_queues = 0;
 	s.bo[0].num_mapped = 0;
 	memset(s.bo[0].mapped, 0, sizeof(s.bo[0].mapped));
-	memset(buf, 0, IMAGE_ROOM);
-	kfd_image_writer_init(&w, buf, IMAGE_ROOM);
-	put(&w, KFD_RECORD_PROCESS, &s.process, sizeof(s.process));
+	begin(&w, buf, &s.process, sizeof(s.process));
 	for (; *order; order++) {
 		if (*order == 'd') {
 			put(&w, KFD_RECORD_DEVICE, &s.device[0],
