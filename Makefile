@@ -46,7 +46,8 @@ help:
 #:   all              modules, plugin, selftests, benchmark and demo programs
 #:   check            what every change has to pass; TESTS=NAME... for some steps
 #:   check-all        the whole matrix, soak, long fuzzing, coverage and benchmarks;
-#:                    ROUNDS=n for another number of rounds than 200 of the soak
+#:                    ROUNDS=n for another number of rounds than 200 of the soak;
+#:                    RESUME=1 to go on where an earlier run on the same tree ended
 #:   demo             simulated GPUs, a running program, its checkpoint and restore
 #:   demo-liveupdate  a program becomes a new build of itself while its GPU goes on
 #:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
@@ -134,7 +135,7 @@ check:
 .PHONY: check-all
 check-all:
 	@scripts/setup
-	@ROUNDS="$(ROUNDS)" scripts/check --all $(TESTS)
+	@ROUNDS="$(ROUNDS)" scripts/check --all $(if $(RESUME),--resume) $(TESTS)
 
 .PHONY: debug-kernel
 debug-kernel:

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 import flaky
+import kept
 import ktap
 import steps as the_steps
 from steps import ALL, CHECK, Step
@@ -62,12 +63,14 @@ class Fake:
         return Step(name, command, tap=True, klog=path,
                     rerun=rerun if second is not None else None, **more)
 
-    def run(self, *todo):
+    def run(self, *todo, results=None):
         """(failures, what was run again, output) of a whole run."""
         self.again = 0
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            self.check.Scheduler(list(todo), []).run()
+            if results:
+                self.check.resume(todo, results)
+            self.check.Scheduler(list(todo), [], results).run()
             self.check.enforce(todo)
             self.check.summary(todo)
         return sum(s.count("fail") for s in todo), self.again, out.getvalue()
@@ -123,6 +126,92 @@ def flaky_problems(check, directory):
     return problems
 
 
+def kept_problems(check, directory):
+    """What is not run again with --resume, and what is."""
+    fake = Fake(check, directory)
+    problems = []
+    good = tap("pass")
+    # one command that tells how often it ran: by its name alone it is the same step
+    script = f"echo >>{directory}/runs; cat {directory}/out; exit $(cat {directory}/rc)"
+    trees = {"now": {"a": "1", "b": "1"}}
+
+    def ran(text, name="s", rc=0, command=script, **more):
+        """(times that the step's command ran, its state, what was said)"""
+        for what, content in (("out", text), ("rc", str(rc)), ("runs", "")):
+            with open(os.path.join(directory, what), "w") as f:
+                f.write(content)
+        step = Step(name, ["sh", "-c", command], tap=True, **more)
+        said = fake.run(step, results=kept.Kept(lambda: trees["now"]))[2]
+        with open(os.path.join(directory, "runs")) as f:
+            return len(f.read()), step.state, said
+
+    def want(what, times, state, *args, says="", **more):
+        got = ran(*args, **more)
+        if got[:2] != (times, state) or says not in got[2]:
+            problems.append(f"--resume, {what}: ran {got[0]} times, {got[1]}:\n{got[2]}")
+
+    want("the first run", 1, "passed", good)
+    want("the second run", 0, "passed", tap("fail"), says="kept: 1 of 1 steps")
+    want("another command", 1, "passed", good, command=script + "; :")
+    want("the first command again", 1, "passed", good)
+    trees["now"] = {"a": "1", "b": "2"}
+    want("another tree", 1, "failed", tap("fail"), rc=1)
+    want("after a failure", 1, "passed", good)
+    with open(os.path.join(check.LOGS, "s.kept"), "w") as f:
+        f.write('{"key": ')
+    want("a record that is cut off", 1, "passed", good)
+    trees["now"] = None
+    want("a tree with changes", 1, "passed", good, says="not committed")
+    trees["now"] = {"a": "1", "b": "2"}
+    want("after one with changes", 1, "passed", good)
+    want("what looks at a part", 1, "passed", good, name="p", apart=["b"])
+    trees["now"] = {"a": "1", "b": "3", "c": "1"}
+    want("what has something new", 1, "passed", good, name="p", apart=["b"])
+    trees["now"] = {"a": "1", "b": "4", "c": "1"}
+    want("what looks at a part that is the same", 0, "passed", good, name="p", apart=["b"])
+    want("what looks at all of it", 1, "passed", good)
+    trees["now"] = {"a": "2", "b": "4", "c": "1"}
+    want("what looks at a part that is not", 1, "passed", good, name="p", apart=["b"])
+    want("what is built", 1, "passed", good, name="b", group="builds")
+    want("what is built, again", 1, "passed", good, name="b", group="builds")
+    # one that changes while the step runs
+    found = iter([{"a": "3"}, {"a": "4"}])
+    fake.run(Step("c", ["true"]), results=kept.Kept(lambda: next(found)))
+    if os.path.exists(os.path.join(check.LOGS, "c.kept")):
+        problems.append("kept what has passed on a tree that changed meanwhile")
+    flaky_step = fake.step("f", tap("fail", WAITED), good)
+    if fake.run(flaky_step, results=kept.Kept(lambda: {"a": "1"}))[:2] != (0, 1) or \
+       os.path.exists(os.path.join(check.LOGS, "f.kept")):
+        problems.append("kept what has passed only once more, alone")
+    return problems + tree_problems(directory)
+
+
+def tree_problems(directory):
+    """What is taken for a work tree: its contents, and only what is committed."""
+    top = os.path.join(directory, "tree")
+
+    def git(*args):
+        subprocess.run(["git", "-C", top, "-c", "user.name=n", "-c", "user.email=e", *args],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def commit(content):
+        with open(os.path.join(top, "file"), "w") as f:
+            f.write(content)
+        git("add", "file")
+        git("commit", "-qm", "x", "--allow-empty")
+        return kept.tree_of(top)
+    os.makedirs(top)
+    git("init", "-q")
+    first, second = commit("1"), commit("2")
+    with open(os.path.join(top, "new"), "w"):
+        pass
+    got = (first, second, kept.tree_of(top))
+    os.unlink(os.path.join(top, "new"))
+    if not first or first == second or got[2] is not None or commit("1") != first:
+        return [f"trees are named {got}"]
+    return []
+
+
 def judge_problems(check):
     """What of a log is a failure, and what is shown of it."""
     problems = []
@@ -173,6 +262,9 @@ def step_problems(check):
     if lost := [s.name for s in every if ALL not in s.sizes and
                 s.name not in ("bench", "fast-6.1")]:
         problems.append(f"check-all does less than check: {lost}")
+    if unknown := {n for s in every for n in s.apart if not os.path.exists(
+            os.path.join(check.TOP, n))}:
+        problems.append(f"apart from {unknown}, which is not there")
     for group, minutes in the_steps.GROUPS.items():
         total = sum(check.cost(s, s.budget) for s in check.choose(every, [])
                     if s.group == group)
@@ -232,12 +324,13 @@ def run(check):
     problems = ktap.self_test()
     rc = check.scan_klog.self_test()
     with tempfile.TemporaryDirectory() as d:
-        for name in ("logs", "fakes", "copy"):
+        for name in ("logs", "fakes", "kept", "copy"):
             os.mkdir(os.path.join(d, name))
         the_steps.LOGS = check.LOGS = os.path.join(d, "logs")
         problems += judge_problems(check)
         problems += step_problems(check)
         problems += flaky_problems(check, os.path.join(d, "fakes"))
+        problems += kept_problems(check, os.path.join(d, "kept"))
         os.chmod(d, 0o755)
         problems += host_problems(check, os.path.join(d, "copy"))
     for p in problems:

@@ -20,6 +20,8 @@ BOTH = (CHECK, ALL)
 # minutes of "make check": with nothing built, and with the debug kernel there
 COLD, WARM = 50, 35
 GROUPS = {"debug kernel": 12, "builds": 5, "driver": 22, "rest": 8}
+# what a step with modules and selftests only does not look at
+DRIVER_ONLY = ("Documentation", "README.md", "LICENSES", "bench", "criu-plugin")
 # what vm/run takes in addition to a command's time when its first boot is silent
 BOOT = 200
 
@@ -31,20 +33,23 @@ class Step:
     klog: the guest's kernel log, to be scanned; timeout: seconds until it is ended;
     alone: nothing else may run meanwhile; sizes: of which size of the check it is;
     budget: seconds; group: of GROUPS; rerun: names of failed tests to the step
-    that runs them once more, or None where that would be all of it.
+    that runs them once more, or None where that would be all of it; apart: names at
+    the top of the tree that nothing of it looks at, for check --resume.
     """
 
     def __init__(self, name, command, needs=(), tap=False, klog=None, timeout=600, alone=False,
-                 env=None, sizes=BOTH, budget=60, group="rest", rerun=None):
+                 env=None, sizes=BOTH, budget=60, group="rest", rerun=None, apart=()):
         self.name, self.command, self.needs = name, command, list(needs)
         self.tap, self.klog, self.timeout, self.alone = tap, klog, timeout, alone
         self.env = env or {}
         self.sizes, self.budget, self.group = tuple(sizes), budget, group
         self.rerun = rerun or (lambda names: None)
+        self.apart = tuple(apart)
         self.results = []
         self.seconds = 0.0
         self.began = self.child = None
         self.again = None           # the step that runs again what failed in this one
+        self.kept = None            # when it passed, if that was in an earlier run
         # running, doubtful (has failed, to be run again), again, passed, failed
         self.state = "waiting"
 
@@ -98,7 +103,7 @@ def run_guest(make, name, *args, **how):
 def selftests(series, name, *args, **how):
     def make(name, command, **how):
         return in_vm(name, series, command, [f"modules-{series}", "selftests"],
-                     group="driver", **how)
+                     group="driver", apart=DRIVER_ONLY, **how)
     return run_guest(make, name, *args, **how)
 
 
@@ -225,14 +230,14 @@ def debug_steps(size):
 
     def make(name, command, **how):
         return in_debug_vm(name, command, ["selftests"], env=[f"FUZZ_RUNS={fuzz}"],
-                           group="driver", **how)
+                           group="driver", apart=DRIVER_ONLY, **how)
     # one guest of it would be what is waited for in the end
     counted = [run_guest(make, f"selftests-{n}-debug", "--part", f"{n}/{halves}", timeout=3000,
                          budget=780 if size == CHECK else 1000)
                for n in range(1, halves + 1)]
     # looking for leaks would take minutes, for what KUnit frees by itself
     counted.append(in_debug_vm("kunit-debug", ["selftests/kunit_guest.sh"], [], timeout=500,
-                               leaks=False, budget=70, group="driver"))
+                               leaks=False, budget=70, group="driver", apart=DRIVER_ONLY))
     return [
         Step("modules-debug", ["sh", "-c", lint], ["debug-kernel"], timeout=900, budget=120,
              group="builds"),
@@ -246,7 +251,7 @@ def debug_steps(size):
                  ["modules-debug", "demo-tools"], timeout=1000, sizes=[ALL], budget=240,
                  group="driver"),
         Step("plant-debug", ["selftests/plant"], ["modules-debug"], tap=True,
-             timeout=630 + BOOT, sizes=[ALL], budget=300),
+             timeout=630 + BOOT, sizes=[ALL], budget=300, apart=DRIVER_ONLY),
         Step("coverage-debug", ["scripts/coverage"], [s.name for s in counted], tap=True,
              sizes=[ALL], budget=60),
     ]
@@ -261,7 +266,8 @@ def broken_steps():
         # its kernel log is full of what the bugs do
         in_vm("broken-debug", kernels.DEBUG, ["selftests/broken_guest.sh"],
               ["broken-modules-debug", "selftests"], timeout=900, sizes=[ALL], budget=420,
-              options=["--append", "kasan_multi_shot"], scan=False, group="driver"),
+              options=["--append", "kasan_multi_shot"], scan=False, group="driver",
+              apart=DRIVER_ONLY),
     ]
 
 
@@ -290,8 +296,9 @@ def long_steps():
         limit = 600 + 180 * mine
         out.append(in_vm(f"soak-{series}", series, ["selftests/soak_guest.sh", str(mine)],
                          [f"modules-{series}", "selftests"], timeout=limit,
-                         sizes=[ALL], budget=120 + 75 * mine, group="driver"))
+                         sizes=[ALL], budget=120 + 75 * mine, group="driver",
+                         apart=DRIVER_ONLY))
     out.append(Step("fuzz-restore", ["selftests/fuzz/rounds"], ["modules-debug", "selftests"],
                     timeout=4 * 3600, env={"ROUNDS": "3", "RUNS": "20000"}, sizes=[ALL],
-                    budget=2 * 3600))
+                    budget=2 * 3600, apart=DRIVER_ONLY))
     return out
