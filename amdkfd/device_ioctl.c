@@ -24,6 +24,10 @@
 #define KFD_SCRATCH_BASE	0x2000000000000ULL
 #define KFD_SCRATCH_LIMIT	(KFD_SCRATCH_BASE | 0xffffffffULL)
 
+/* Words of mainline's tables of tile modes, which are empty from gfx9 on. */
+#define KFD_TILE_MODES		32
+#define KFD_MACRO_TILE_MODES	16
+
 /**
  * kfd_ioctl_get_version() - AMDKFD_IOC_GET_VERSION
  * @filp: kfd file
@@ -149,6 +153,56 @@ int kfd_ioctl_get_process_apertures_new(struct file *filp,
 	}
 	args->num_of_nodes = count;
 	return 0;
+}
+
+/* Sets *@count to how many words of a table of zeros a program has got of @size. */
+static int kfd_put_no_table(u64 to, u32 *count, u32 size)
+{
+	u32 n = min(*count, size);
+
+	*count = 0;
+	if (clear_user(u64_to_user_ptr(to), n * sizeof(u32)))
+		return -EFAULT;
+	*count = n;
+	return 0;
+}
+
+/**
+ * kfd_ioctl_get_tile_config() - AMDKFD_IOC_GET_TILE_CONFIG
+ * @filp: kfd file
+ * @p: process
+ * @data: struct kfd_ioctl_get_tile_config_args
+ *
+ * From gfx9 on surfaces are laid out by GB_ADDR_CONFIG alone. The tables of
+ * tile modes, 32 and 16 words, are there with nothing in them, as are banks and
+ * ranks; OpenCL's runtime does not start without an answer.
+ *
+ * Context: sleeps; takes process->lock.
+ * Return: 0; -EINVAL: no such GPU; -EFAULT: a table cannot be written, its
+ * number of words is 0 then; -EBADF: the process is gone; -EINTR: killed.
+ */
+int kfd_ioctl_get_tile_config(struct file *filp, struct kfd_process *p, void *data)
+{
+	struct kfd_ioctl_get_tile_config_args *args = data;
+	struct kfd_process_device *pdd;
+	int ret = kfd_process_lock(p);
+
+	if (ret)
+		return ret;
+	pdd = kfd_process_device_by_user_id(p, args->gpu_id);
+	if (pdd)
+		args->gb_addr_config = pdd->dev->info.gb_addr_config;
+	kfd_process_unlock(p);
+	if (!pdd)
+		return -EINVAL;
+
+	args->num_banks = 0;
+	args->num_ranks = 0;
+	ret = kfd_put_no_table(args->tile_config_ptr, &args->num_tile_configs,
+			       KFD_TILE_MODES);
+	return ret ?: kfd_put_no_table(args->macro_tile_config_ptr,
+				       &args->num_macro_tile_configs,
+				       KFD_MACRO_TILE_MODES);
 }
 
 /**

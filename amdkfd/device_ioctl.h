@@ -22,6 +22,8 @@ int kfd_ioctl_set_scratch_backing_va(struct file *filp, struct kfd_process *p,
 				     void *data);
 int kfd_ioctl_set_trap_handler(struct file *filp, struct kfd_process *p,
 			       void *data);
+int kfd_ioctl_get_tile_config(struct file *filp, struct kfd_process *p,
+			      void *data);
 int kfd_ioctl_set_xnack_mode(struct file *filp, struct kfd_process *p,
 			     void *data);
 

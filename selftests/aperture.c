@@ -329,24 +329,77 @@ TEST_F(aperture, available_memory_of_no_gpu_is_EINVAL)
 	EXPECT_ERR(EINVAL, kfd_call(self->k.fd, AMDKFD_IOC_AVAILABLE_MEMORY, &args));
 }
 
-TEST_F(aperture, tile_config_works_or_is_refused)
+/* What mainline answers for gfx9: tables of that many words with nothing in them. */
+#define TILES	32
+#define MACROS	16
+
+TEST_F(aperture, tile_config)
 {
-	uint32_t tiles[32], macros[32];
+	uint32_t tiles[TILES + 1], macros[MACROS + 1];
 	struct kfd_ioctl_get_tile_config_args args = {
 		.tile_config_ptr = (uintptr_t)tiles,
 		.macro_tile_config_ptr = (uintptr_t)macros,
-		.num_tile_configs = 32,
-		.num_macro_tile_configs = 32,
+		.num_tile_configs = TILES + 1,
+		.num_macro_tile_configs = MACROS + 1,
+		.gpu_id = self->k.gpu[0].gpu_id,
+		.num_banks = 7,
+		.num_ranks = 7,
+	};
+	int i;
+
+	memset(tiles, 0xff, sizeof(tiles));
+	memset(macros, 0xff, sizeof(macros));
+	ASSERT_OK(kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args));
+	EXPECT_EQ(TILES, args.num_tile_configs);
+	EXPECT_EQ(MACROS, args.num_macro_tile_configs);
+	for (i = 0; i < TILES; i++)
+		EXPECT_EQ(0, tiles[i]);
+	for (i = 0; i < MACROS; i++)
+		EXPECT_EQ(0, macros[i]);
+	EXPECT_EQ(UINT32_MAX, tiles[TILES]);
+	EXPECT_EQ(UINT32_MAX, macros[MACROS]);
+	/* GB_ADDR_CONFIG of gfx900, as the render node's READ_MMR_REG has it */
+	EXPECT_EQ(0x2a114042, args.gb_addr_config);
+	EXPECT_EQ(0, args.num_banks);
+	EXPECT_EQ(0, args.num_ranks);
+}
+
+TEST_F(aperture, tile_config_in_little_room)
+{
+	uint32_t tiles[2] = { UINT32_MAX, UINT32_MAX };
+	struct kfd_ioctl_get_tile_config_args args = {
+		.tile_config_ptr = (uintptr_t)tiles,
+		.num_tile_configs = 1,
 		.gpu_id = self->k.gpu[0].gpu_id,
 	};
-	int ret = kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args);
 
-	if (ret == -EOPNOTSUPP || ret == -ENOTTY)
-		return;
-	ASSERT_OK(ret);
-	EXPECT_LE(args.num_tile_configs, 32);
-	EXPECT_LE(args.num_macro_tile_configs, 32);
+	ASSERT_OK(kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args));
+	EXPECT_EQ(1, args.num_tile_configs);
+	EXPECT_EQ(0, args.num_macro_tile_configs);
+	EXPECT_EQ(0, tiles[0]);
+	EXPECT_EQ(UINT32_MAX, tiles[1]);
+}
+
+TEST_F(aperture, tile_config_that_cannot_be_given)
+{
+	uint32_t tiles[TILES];
+	struct kfd_ioctl_get_tile_config_args args = {
+		.tile_config_ptr = (uintptr_t)tiles,
+		.num_tile_configs = TILES,
+		.num_macro_tile_configs = MACROS,
+		.gpu_id = self->k.gpu[0].gpu_id,
+	};
+
+	/* the second table has no address */
+	EXPECT_ERR(EFAULT, kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args));
+	EXPECT_EQ(TILES, args.num_tile_configs);
+	EXPECT_EQ(0, args.num_macro_tile_configs);
+	args.tile_config_ptr = ~7ULL;
+	EXPECT_ERR(EFAULT, kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args));
+	EXPECT_EQ(0, args.num_tile_configs);
 	args.gpu_id = BAD_GPU;
+	EXPECT_ERR(EINVAL, kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args));
+	args.gpu_id = 0;
 	EXPECT_ERR(EINVAL, kfd_call(self->k.fd, AMDKFD_IOC_GET_TILE_CONFIG, &args));
 }
 

@@ -17,9 +17,8 @@
 #include "gpu.h"
 #include "memory.h"
 
-/* GB_ADDR_CONFIG of gfx900: what surfaces are laid out by. */
+/* GB_ADDR_CONFIG's place among the registers of gfx9, in words. */
 #define SIM_REG_GB_ADDR_CONFIG	0x263e
-#define SIM_GB_ADDR_CONFIG	0x2a114042
 
 /* What user VAs start at and are aligned to. */
 #define SIM_VA_OFFSET		0x200000ULL

@@ -29,6 +29,9 @@
 #define SIM_MEC_FW_VERSION	459
 #define SIM_SDMA_FW_VERSION	430
 
+/* Register GB_ADDR_CONFIG of gfx900: what surfaces are laid out by. */
+#define SIM_GB_ADDR_CONFIG	0x2a114042
+
 /*
  * HSA_CAP_*: doorbells of 8 bytes (type 2, from bit 12), watch points
  * supported (bit 7), two to the power of 2 of them (from bit 8).

@@ -83,6 +83,7 @@ static void sim_gpu_describe(struct sim_gpu *gpu, struct kfd_device_info *info)
 		.mem_clk_max = SIM_MAX_MEMORY_MHZ,
 		.fw_version = SIM_MEC_FW_VERSION,
 		.sdma_fw_version = SIM_SDMA_FW_VERSION,
+		.gb_addr_config = SIM_GB_ADDR_CONFIG,
 		.capability = SIM_CAPABILITY,
 	};
 }

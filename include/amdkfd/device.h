@@ -58,6 +58,7 @@ struct kfd_gpu_queue;
  * @mem_clk_max: MHz
  * @fw_version: MEC firmware version, low 10 bits nonzero
  * @sdma_fw_version: likewise for SDMA
+ * @gb_addr_config: register GB_ADDR_CONFIG, what surfaces are laid out by
  * @capability: HSA_CAP_* bits of the topology, ready to print
  * @debug_prop: likewise for debug_prop
  */
@@ -86,6 +87,7 @@ struct kfd_device_info {
 	u32 mem_clk_max;
 	u32 fw_version;
 	u32 sdma_fw_version;
+	u32 gb_addr_config;
 	u32 capability;
 	u64 debug_prop;
 };
