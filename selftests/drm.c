@@ -320,6 +320,35 @@ TEST_F(drm, copy_out_and_back_as_the_plugin_does)
 	}
 }
 
+/* As mainline: who asks for VRAM alone gets GTT rather than nothing. */
+TEST_F(drm, used_up_vram)
+{
+	struct amdgpu_bo_alloc_request req = {
+		.phys_alignment = KFD_PAGE,
+		.preferred_heap = AMDGPU_GEM_DOMAIN_VRAM,
+	};
+	struct amdgpu_bo_info info = { 0 };
+	uint64_t vram = self->k.gpu[0].vram, before, after;
+	amdgpu_bo_handle gem;
+	struct kfd_bo bo;
+
+	ASSERT_OK(kfd_bo_alloc(&self->k, 0, MEM_VRAM, vram / 10 * 9 & ~(2ULL * MIB - 1), &bo));
+	req.alloc_size = vram / 8 & ~(2ULL * MIB - 1);
+	ASSERT_OK(kfd_sim_get(0, "vram_used", &before));
+	ASSERT_OK(amdgpu_bo_alloc(self->dev, &req, &gem));
+	ASSERT_OK(amdgpu_bo_query_info(gem, &info));
+	EXPECT_EQ(AMDGPU_GEM_DOMAIN_VRAM | AMDGPU_GEM_DOMAIN_GTT, info.preferred_heap);
+	ASSERT_OK(kfd_sim_get(0, "vram_used", &after));
+	EXPECT_EQ(before, after);
+	EXPECT_OK(amdgpu_bo_free(gem));
+	EXPECT_OK(kfd_bo_free(&self->k, &bo));
+	/* and VRAM again when there is some */
+	ASSERT_OK(amdgpu_bo_alloc(self->dev, &req, &gem));
+	ASSERT_OK(amdgpu_bo_query_info(gem, &info));
+	EXPECT_EQ(AMDGPU_GEM_DOMAIN_VRAM, info.preferred_heap);
+	EXPECT_OK(amdgpu_bo_free(gem));
+}
+
 TEST_F(drm, kfd_imports_a_gem_buffer)
 {
 	struct amdgpu_bo_alloc_request req = {

@@ -79,7 +79,8 @@ static struct sim_bo *sim_gem_make(struct sim_gpu *gpu,
  * @file: the caller's
  *
  * Where both domains are asked for, GTT is taken when VRAM is used up. Where
- * there is none of either, that of processes that are ending is waited for.
+ * there is none of either, that of processes that are ending is waited for. Who
+ * asks for VRAM alone gets GTT after that, too, as mainline does.
  *
  * Context: sleeps; see kfd_gpu_retry().
  * Return: 0; -EINVAL for unknown flags or domains, or a size of 0 or too
@@ -107,6 +108,11 @@ int sim_ioctl_gem_create(struct drm_device *dev, void *data,
 		bo = sim_gem_make(to_sim_gpu(dev), &in);
 		ret = PTR_ERR_OR_ZERO(bo);
 	} while (kfd_gpu_retry(&retry, &ret));
+	if (ret == -ENOMEM && in.domains == AMDGPU_GEM_DOMAIN_VRAM) {
+		in.domains |= AMDGPU_GEM_DOMAIN_GTT;
+		bo = sim_gem_make(to_sim_gpu(dev), &in);
+		ret = PTR_ERR_OR_ZERO(bo);
+	}
 	if (ret)
 		return ret;
 	bo->gem_flags = in.domain_flags;
