@@ -19,6 +19,23 @@
 #include "chardev.h"
 #include "criu/criu.h"
 
+/*
+ * What the program has made by itself through the file that the VM is of. The
+ * driver keeps that file, so it may be one that the program has closed, and
+ * whose own fdinfo nobody can read.
+ */
+static void kfd_show_vm(struct seq_file *m, struct kfd_process_device *pdd)
+{
+	struct kfd_device *dev = pdd->dev;
+	struct kfd_gpu_vm_made made;
+
+	dev->ops->vm_made(dev->gpu, pdd->gpu_vm, &made);
+	seq_printf(m,
+		   "kfd-vm:\t%u render-minor %u gem-handles %llu contexts %llu bo-lists %llu syncobjs %llu jobs %llu\n",
+		   dev->id, dev->info.drm_render_minor, made.gem_handles,
+		   made.contexts, made.bo_lists, made.syncobjs, made.jobs);
+}
+
 static int kfd_show_device(struct seq_file *m, struct kfd_process_device *pdd)
 {
 	u64 total;
@@ -33,6 +50,8 @@ static int kfd_show_device(struct seq_file *m, struct kfd_process_device *pdd)
 	seq_printf(m, "kfd-gpu:\t%u user-id %u vm %u evicted %u evictions %llu\n",
 		   pdd->dev->id, pdd->user_gpu_id, pdd->gpu_vm ? 1 : 0, evicted,
 		   total);
+	if (pdd->gpu_vm)
+		kfd_show_vm(m, pdd);
 	return 0;
 }
 

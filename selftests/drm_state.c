@@ -8,6 +8,7 @@
 #include <amdgpu_drm.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <xf86drm.h>
 
 #include "lib/kfd_fdinfo.h"
@@ -163,6 +164,71 @@ TEST_F(drm_state, buffers_of_kfd_do_not_count)
 	EXPECT_OK(kfd_bo_destroy(&self->k, &user));
 	EXPECT_OK(kfd_bo_destroy(&self->k, &gtt));
 	EXPECT_OK(kfd_bo_destroy(&self->k, &vram));
+}
+
+static uint64_t vm_of_kfd(struct kfd *k, const char *word)
+{
+	char text[8192];
+
+	if (kfd_fdinfo_read(getpid(), k->fd, text, sizeof(text)))
+		return KFD_FDINFO_NONE;
+	return kfd_fdinfo_word_of(text, "kfd-vm", k->gpu[0].gpu_id, word);
+}
+
+/* /dev/kfd tells of the file that it has the VM of, also when that is closed. */
+TEST_F(drm_state, kfd_tells_of_a_closed_node)
+{
+	static const char * const words[] = {
+		"gem-handles", "contexts", "bo-lists", "syncobjs", "jobs",
+	};
+	struct drm_syncobj_create sync = { 0 };
+	struct kfd other = self->k;
+	uint32_t gem, list = 0;
+	unsigned int i;
+
+	REQUIRE_OURS();
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(0, vm_of_kfd(&self->k, words[i])) TH_LOG("%s", words[i]);
+	EXPECT_EQ(self->k.gpu[0].render_minor, vm_of_kfd(&self->k, "render-minor"));
+	gem = gem_make(self->drm, KFD_PAGE);
+	ASSERT_NE(0, gem_make(self->drm, KFD_PAGE));
+	ASSERT_OK(list_call(self->drm, AMDGPU_BO_LIST_OP_CREATE, gem, &list));
+	ASSERT_OK(kfd_call(self->drm, DRM_IOCTL_SYNCOBJ_CREATE, &sync));
+	ASSERT_NE(0, ctx_make(self->drm));
+	EXPECT_OK(gem_close(self->drm, gem));
+	/* Of another file of the node it does not. */
+	ASSERT_OK(kfd_open_drm(&other));
+	ASSERT_NE(0, ctx_make(other.gpu[0].drm_fd));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(1, vm_of_kfd(&self->k, "gem-handles"));
+		EXPECT_EQ(1, vm_of_kfd(&self->k, "contexts"));
+		EXPECT_EQ(1, vm_of_kfd(&self->k, "bo-lists"));
+		EXPECT_EQ(1, vm_of_kfd(&self->k, "syncobjs"));
+		EXPECT_EQ(0, vm_of_kfd(&self->k, "jobs"));
+		if (!i)
+			ASSERT_OK(close(self->drm));
+	}
+	close(other.gpu[0].drm_fd);
+	self->k.gpu[0].drm_fd = -1;
+}
+
+TEST_F(drm_state, kfd_tells_of_no_node_without_a_vm)
+{
+	char text[8192];
+	struct kfd k;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_fdinfo_read(getpid(), self->k.fd, text, sizeof(text)));
+	EXPECT_EQ(self->k.num_gpus, kfd_fdinfo_lines(text, "kfd-vm"));
+	kfd_stop(&self->k);
+	if (!fork()) {
+		/* another process, which takes no VM */
+		if (kfd_open(&k) || kfd_fdinfo_read(getpid(), k.fd, text, sizeof(text)))
+			_exit(1);
+		_exit(kfd_fdinfo_lines(text, "kfd-vm") ? 2 : 0);
+	}
+	ASSERT_NE(-1, wait(&self->drm));
+	EXPECT_EQ(0, self->drm);
 }
 
 /* As libdrm opens a GPU: that alone makes nothing. */

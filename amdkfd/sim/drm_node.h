@@ -17,6 +17,7 @@
 
 #include "sim.h"
 
+struct kfd_gpu_vm_made;
 struct seq_file;
 struct sim_bo;
 
@@ -83,6 +84,7 @@ bool sim_is_drm_file(struct file *file);
 long sim_timeout_jiffies(u64 timeout_ns);
 
 /* drm_show.c */
+void sim_count_made(struct drm_file *file, struct kfd_gpu_vm_made *made);
 void sim_drm_show_fdinfo(struct seq_file *m, struct file *file);
 
 /* drm_list.c */

@@ -5,7 +5,9 @@
  * The keys that begin with "kfd-" are for who dumps a process: they count what
  * the program made through this file, which the driver of /dev/kfd knows
  * nothing of and no image of its holds. Buffers of the driver's have no handle
- * in the file, unless the program has imported them.
+ * in the file, unless the program has imported them. Of a file that the program
+ * has closed, and that the driver keeps for its VM, fdinfo of /dev/kfd has the
+ * same numbers.
  *
  * A count is taken entry by entry, each under the table's own lock: of a file
  * in use it is true of no one moment, of one that nobody uses it is exact.
@@ -83,18 +85,35 @@ static void sim_show_owned(struct seq_file *m, struct sim_vm *vm)
 	mutex_unlock(&vm->owner_lock);
 }
 
-static void sim_show_made(struct seq_file *m, struct drm_file *file)
+/**
+ * sim_count_made() - what a program has made through a DRM file
+ * @file: the file
+ * @made: out: how many of each kind
+ *
+ * Context: sleeps.
+ */
+void sim_count_made(struct drm_file *file, struct kfd_gpu_vm_made *made)
 {
 	struct sim_file *f = to_sim_file(file);
 
-	seq_printf(m, "kfd-gem-handles:\t%llu\n",
-		   sim_count_idr(&file->object_idr, &file->table_lock));
-	seq_printf(m, "kfd-contexts:\t%llu\n", sim_count_xa(&f->ctxs));
-	seq_printf(m, "kfd-bo-lists:\t%llu\n", sim_count_xa(&f->lists));
-	seq_printf(m, "kfd-syncobjs:\t%llu\n",
-		   sim_count_idr(&file->syncobj_idr,
-				 &file->syncobj_table_lock));
-	seq_printf(m, "kfd-jobs:\t%d\n", sim_vm_jobs(f->vm));
+	made->gem_handles = sim_count_idr(&file->object_idr, &file->table_lock);
+	made->contexts = sim_count_xa(&f->ctxs);
+	made->bo_lists = sim_count_xa(&f->lists);
+	made->syncobjs = sim_count_idr(&file->syncobj_idr,
+				       &file->syncobj_table_lock);
+	made->jobs = sim_vm_jobs(f->vm);
+}
+
+static void sim_show_made(struct seq_file *m, struct drm_file *file)
+{
+	struct kfd_gpu_vm_made made;
+
+	sim_count_made(file, &made);
+	seq_printf(m, "kfd-gem-handles:\t%llu\n", made.gem_handles);
+	seq_printf(m, "kfd-contexts:\t%llu\n", made.contexts);
+	seq_printf(m, "kfd-bo-lists:\t%llu\n", made.bo_lists);
+	seq_printf(m, "kfd-syncobjs:\t%llu\n", made.syncobjs);
+	seq_printf(m, "kfd-jobs:\t%llu\n", made.jobs);
 	/* sim_drm_mmap() */
 	seq_puts(m, "kfd-mmap-parts:\t1\n");
 }

@@ -89,6 +89,12 @@ static void sim_op_vm_release(void *arg, struct kfd_gpu_vm *gpu_vm)
 	kfd_gpu_fput(file);
 }
 
+static void sim_op_vm_made(void *arg, struct kfd_gpu_vm *vm,
+			   struct kfd_gpu_vm_made *made)
+{
+	sim_count_made(to_sim_vm(vm)->drm_file, made);
+}
+
 /* A share of @bo for the owner of @vm (NULL: nobody maps it). */
 static struct kfd_gpu_bo *sim_share_create(struct sim_bo *bo,
 					   struct sim_vm *vm)
@@ -437,6 +443,7 @@ const struct kfd_device_ops sim_kfd_ops = {
 	.owner = THIS_MODULE,
 	.vm_acquire = sim_op_vm_acquire,
 	.vm_release = sim_op_vm_release,
+	.vm_made = sim_op_vm_made,
 	.bo_create = sim_op_bo_create,
 	.bo_create_doorbell = sim_op_bo_create_doorbell,
 	.bo_put = sim_op_bo_put,

@@ -219,6 +219,23 @@ struct kfd_gpu_bo_sharing {
 };
 
 /**
+ * struct kfd_gpu_vm_made - what a program has in the DRM file of its VM that the
+ *	driver knows nothing of
+ * @gem_handles: GEM handles
+ * @contexts: contexts
+ * @bo_lists: lists of buffers
+ * @syncobjs: sync objects
+ * @jobs: submissions that have not ended
+ */
+struct kfd_gpu_vm_made {
+	u64 gem_handles;
+	u64 contexts;
+	u64 bo_lists;
+	u64 syncobjs;
+	u64 jobs;
+};
+
+/**
  * struct kfd_device_ops - what the driver may ask of a GPU
  * @owner: module that holds these functions; the driver takes a reference on
  *	it for every process that uses the GPU
@@ -235,6 +252,9 @@ struct kfd_gpu_bo_sharing {
  * @vm_release: end the ownership, with everything that was mapped by @bo_map
  *	gone before by @bo_unmap; what @svm_map mapped goes with it. Cannot
  *	fail.
+ * @vm_made: count what the program has made through the VM's DRM file by itself.
+ *	The file may have been closed: it is there as long as the driver has the
+ *	VM, and all that is in it.
  * @bo_create: create a buffer of @size bytes (multiple of the page size) and
  *	allow it to be mmapped through @vm's DRM file. @alloc_flags has exactly
  *	one of VRAM, GTT, USERPTR; VRAM is zeroed. A USERPTR buffer starts
@@ -317,6 +337,8 @@ struct kfd_device_ops {
 	int (*vm_acquire)(void *gpu, struct file *drm_file, u32 pasid,
 			  struct kfd_gpu_vm **vm);
 	void (*vm_release)(void *gpu, struct kfd_gpu_vm *vm);
+	void (*vm_made)(void *gpu, struct kfd_gpu_vm *vm,
+			struct kfd_gpu_vm_made *made);
 
 	int (*bo_create)(void *gpu, struct kfd_gpu_vm *vm, u64 size,
 			 u32 alloc_flags, struct kfd_gpu_bo **bo,
