@@ -21,6 +21,7 @@
 #include "event/event.h"
 #include "memory/memory.h"
 #include "process.h"
+#include "process_sysfs.h"
 #include "queue/queue.h"
 #include "smi.h"
 #include "svm/svm.h"
@@ -110,6 +111,7 @@ static void kfd_connect(void)
 	kfd_process_register_sched(&kfd_queue_sched_ops);
 	kfd_process_set_sink(&kfd_sink);
 	kfd_device_set_listener(&kfd_listener);
+	kfd_process_sysfs_connect();
 }
 
 static int __init kfd_module_init(void)
@@ -133,9 +135,12 @@ static int __init kfd_module_init(void)
 	ret = kfd_chardev_init();
 	if (ret)
 		goto err_criu;
-	ret = kfd_topology_init(kfd_chardev_device());
+	ret = kfd_process_sysfs_init(kfd_chardev_device());
 	if (ret)
 		goto err_chardev;
+	ret = kfd_topology_init(kfd_chardev_device());
+	if (ret)
+		goto err_sysfs;
 	ret = kfd_debug_init();
 	if (ret)
 		goto err_topology;
@@ -146,6 +151,8 @@ static int __init kfd_module_init(void)
 
 err_topology:
 	kfd_topology_exit();
+err_sysfs:
+	kfd_process_sysfs_exit();
 err_chardev:
 	kfd_chardev_exit();
 err_criu:
@@ -163,6 +170,7 @@ static void __exit kfd_module_exit(void)
 	 */
 	kfd_debug_exit();
 	kfd_topology_exit();
+	kfd_process_sysfs_exit();
 	kfd_chardev_exit();
 	kfd_criu_exit();
 	kfd_process_exit();

@@ -50,6 +50,7 @@ static DEFINE_XARRAY(kfd_processes);
 static DEFINE_XARRAY_ALLOC1(kfd_pasids);
 struct workqueue_struct *kfd_process_wq;
 static const struct kfd_component_ops *kfd_components[KFD_NUM_COMPONENTS];
+static const struct kfd_process_listener *kfd_process_listener;
 
 /* --- registration of floor 3 --------------------------------------------- */
 
@@ -64,6 +65,17 @@ void kfd_process_register_component(enum kfd_component component,
 				    const struct kfd_component_ops *ops)
 {
 	kfd_components[component] = ops;
+}
+
+/**
+ * kfd_process_set_listener() - say who is told of processes
+ * @listener: static table
+ *
+ * Context: module init, before /dev/kfd can be opened.
+ */
+void kfd_process_set_listener(const struct kfd_process_listener *listener)
+{
+	kfd_process_listener = listener;
 }
 
 /* --- locking and references ---------------------------------------------- */
@@ -436,6 +448,7 @@ static void kfd_process_teardown(struct work_struct *work)
 		kfd_process_put(p);
 	kfd_process_dismantle(p);
 	mutex_unlock(&p->lock);
+	kfd_process_listener->removed(p);
 	/* Files that were closed may have kept others: dma-bufs. */
 	flush_delayed_fput();
 	kfd_ending_done(p);
@@ -657,6 +670,8 @@ struct kfd_process *kfd_process_create_current(void)
 		if (IS_ERR(p))
 			return p;
 		ret = kfd_process_publish(p, mm);
+		if (!ret)
+			ret = kfd_process_listener->added(p);
 		if (!ret)
 			return p;
 

@@ -44,6 +44,7 @@
 #include "vm.h"
 
 struct kfd_owner_notifier;
+struct kfd_proc_dir;
 struct kfd_process;
 struct kfd_process_device;
 struct mm_struct;
@@ -195,6 +196,30 @@ struct kfd_ending {
 };
 
 /**
+ * struct kfd_process_entry - where sysfs tells of a process
+ * @dir: directory of the thread group; NULL: none yet, or no more
+ * @link: in it
+ *
+ * Protected as process_sysfs.c says.
+ */
+struct kfd_process_entry {
+	struct kfd_proc_dir *dir;
+	struct list_head link;
+};
+
+/**
+ * struct kfd_process_listener - who is told of processes
+ * @added: one can be found by its address space; not -EBUSY; an error ends it
+ * @removed: its state is gone; @added may not have been called or have failed
+ *
+ * Called in a task without any lock of a process; sleep.
+ */
+struct kfd_process_listener {
+	int (*added)(struct kfd_process *p);
+	void (*removed)(struct kfd_process *p);
+};
+
+/**
  * struct kfd_process - a process (mm) that opened /dev/kfd
  * @ref: references: the mm's notifier, every open file, look-ups, works
  * @lock: serialises ioctls that change state
@@ -225,6 +250,7 @@ struct kfd_ending {
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
  *	is set every queue carries one eviction more and userptrs stay absent
  * @ending: its teardown, while it is under way
+ * @sysfs: its entry in sysfs
  * @teardown: work that takes the state down
  * @free: work that frees the struct
  * @n_components: components that are set up (@lock)
@@ -252,6 +278,7 @@ struct kfd_process {
 	bool xnack_enabled;
 	bool restored;
 	struct kfd_ending ending;
+	struct kfd_process_entry sysfs;
 	struct work_struct teardown;
 	struct work_struct free;
 	u32 n_components;
@@ -334,6 +361,7 @@ int kfd_process_init(void);
 void kfd_process_exit(void);
 void kfd_process_register_component(enum kfd_component component,
 				    const struct kfd_component_ops *ops);
+void kfd_process_set_listener(const struct kfd_process_listener *listener);
 void kfd_process_register_sched(const struct kfd_queue_sched_ops *ops);
 
 /*
