@@ -7,7 +7,9 @@
  * These are:
  *
  * Things of a render node that are not KFD's: buffers made through it, contexts
- * and so on. The node of amdgpu_sim counts them in fdinfo. amdgpu's does not:
+ * and so on. The node of amdgpu_sim counts them in fdinfo; where the program has
+ * closed the file, and KFD still has its VM, fdinfo of /dev/kfd has the same
+ * numbers. amdgpu's does not:
  * newer ones list the GEM handles, none lists the rest (what fdinfo says of
  * memory has KFD's buffers and the kernel's own in it), and all that can be
  * done is to say so.
@@ -55,17 +57,25 @@ static struct {
 	bool told;
 } checked;
 
-/* What a render node's fdinfo counts; the first key tells that it does. */
+/* What fdinfo of /dev/kfd counts of a file whose VM is KFD's; a line per GPU. */
+#define KEY_VM			"kfd-vm"
+
+/*
+ * What a render node's fdinfo counts; the first key tells that it does. In a
+ * line of fdinfo of /dev/kfd the same are words, without what they begin with.
+ */
+#define COUNTED_PREFIX		"kfd-"
+
 static const struct {
 	const char *key;
 	const char *one;
 	const char *many;
 } counted[] = {
-	{ "kfd-gem-handles", "GEM buffer", "GEM buffers" },
-	{ "kfd-contexts", "context", "contexts" },
-	{ "kfd-bo-lists", "buffer list", "buffer lists" },
-	{ "kfd-syncobjs", "sync object", "sync objects" },
-	{ "kfd-jobs", "submitted job under way", "submitted jobs under way" },
+	{ COUNTED_PREFIX "gem-handles", "GEM buffer", "GEM buffers" },
+	{ COUNTED_PREFIX "contexts", "context", "contexts" },
+	{ COUNTED_PREFIX "bo-lists", "buffer list", "buffer lists" },
+	{ COUNTED_PREFIX "syncobjs", "sync object", "sync objects" },
+	{ COUNTED_PREFIX "jobs", "submitted job under way", "submitted jobs under way" },
 };
 
 static void add_count(char *text, size_t size, uint64_t n, const char *one, const char *many)
@@ -128,12 +138,51 @@ int foreign_check_file(const struct sys_holder *holder, int fd, unsigned int min
 	return -EBUSY;
 }
 
-/* Whether the state behind a file of /dev/kfd is that of who has it open. */
-static bool is_own_kfd(const struct sys_holder *h, int fd)
+/* A word of a line, and the number behind it; there is none: 0. */
+static uint64_t number_of(const char *line, const char *word)
 {
-	uint64_t pid;
+	size_t len = strlen(word);
+	const char *at = line;
 
-	return sys_fdinfo(h->pid, fd, "kfd-pid", &pid) || (pid_t)pid == h->pid;
+	while ((at = strstr(at, word))) {
+		if (at > line && at[-1] == ' ' && at[len] == ' ')
+			return strtoull(at + len, NULL, 0);
+		at += len;
+	}
+	return 0;
+}
+
+/*
+ * The files that KFD has the VMs of. Those that are open have been looked at, so
+ * what is counted here is in one that is closed, and that only KFD still has.
+ */
+static int check_closed_nodes(const struct sys_holder *h, int kfd)
+{
+	unsigned int nr;
+	char line[512];
+	size_t i;
+	int ret;
+
+	for (nr = 0;; nr++) {
+		char text[256] = "";
+
+		ret = sys_fdinfo_line(h->pid, kfd, KEY_VM, nr, line, sizeof(line));
+		if (ret)
+			break;
+		for (i = 0; i < sizeof(counted) / sizeof(*counted); i++)
+			add_count(text, sizeof(text),
+				  number_of(line, counted[i].key + strlen(COUNTED_PREFIX)),
+				  counted[i].one, counted[i].many);
+		if (!text[0])
+			continue;
+		pr_err("process %d: renderD%" PRIu64
+		       " (GPU %" PRIu64 "), whose file is closed: has %s that no image can hold: "
+		       "have the program free what is not KFD's before it closes the node\n",
+		       h->ns_pid, number_of(line, "render-minor"),
+		       (uint64_t)strtoull(line, NULL, 0), text);
+		return -EBUSY;
+	}
+	return ret == -ENOENT ? 0 : ret;
 }
 
 static bool is_our_primary(unsigned int minor_nr)
@@ -182,18 +231,19 @@ static int check_anon(const struct sys_holder *h, const struct sys_fd *f)
 
 static int check_fds(const struct sys_holder *h, bool *own_kfd)
 {
+	int kfd = -1, ret;
 	struct sys_fd *fds;
 	size_t nr, i;
-	int ret = sys_device_fds(h->pid, &fds, &nr);
 
 	*own_kfd = false;
+	ret = sys_device_fds(h->pid, &fds, &nr);
 	if (ret)
 		return ret;
 	for (i = 0; !ret && i < nr; i++) {
 		const struct sys_fd *f = &fds[i];
 
 		if (f->kind == SYS_DEV_KFD)
-			*own_kfd |= is_own_kfd(h, f->fd);
+			kfd = sys_is_own_kfd(h->pid, f->fd) ? f->fd : kfd;
 		else if (f->kind == SYS_DEV_RENDER && dump_is_our_render(f->minor_nr))
 			ret = foreign_check_file(h, f->fd, f->minor_nr);
 		else if (f->kind == SYS_DEV_PRIMARY && is_our_primary(f->minor_nr))
@@ -202,7 +252,8 @@ static int check_fds(const struct sys_holder *h, bool *own_kfd)
 			ret = check_anon(h, f);
 	}
 	free(fds);
-	return ret;
+	*own_kfd = kfd >= 0;
+	return ret || kfd < 0 ? ret : check_closed_nodes(h, kfd);
 }
 
 /* What restore goes by is the last part of the name. */

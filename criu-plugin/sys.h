@@ -125,6 +125,9 @@ int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr);
 int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr);
 void sys_fd_name(pid_t pid, int fd, char *name, size_t size);
 int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value);
+int sys_fdinfo_line(pid_t pid, int fd, const char *key, unsigned int nr, char *line,
+		    size_t size);
+bool sys_is_own_kfd(pid_t pid, int fd);
 int sys_gem_handles(pid_t pid, int fd, uint64_t *nr);
 int sys_render_of(unsigned int minor_nr);
 

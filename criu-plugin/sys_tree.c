@@ -246,7 +246,28 @@ int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr)
  */
 int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value)
 {
-	char path[64], line[512];
+	char line[512];
+	int ret = sys_fdinfo_line(pid, fd, key, 0, line, sizeof(line));
+
+	if (!ret)
+		*value = strtoull(line, NULL, 0);
+	return ret;
+}
+
+/**
+ * sys_fdinfo_line() - one of several lines of the same key in fdinfo
+ * @pid: a process that has the file open; 0: this one
+ * @fd: its number there
+ * @key: what is before the colon
+ * @nr: which of them, from 0
+ * @line: out: what is behind the colon
+ * @size: bytes at @line
+ *
+ * Return: 0; -ENOENT: there are not so many; or another negative errno.
+ */
+int sys_fdinfo_line(pid_t pid, int fd, const char *key, unsigned int nr, char *line, size_t size)
+{
+	char path[64], text[512];
 	size_t len = strlen(key);
 	int ret = -ENOENT;
 	FILE *f;
@@ -255,14 +276,28 @@ int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value)
 	f = fopen(path, "re");
 	if (!f)
 		return -errno;
-	while (ret && fgets(line, sizeof(line), f)) {
-		if (strncmp(line, key, len) || line[len] != ':')
+	while (ret && fgets(text, sizeof(text), f)) {
+		if (strncmp(text, key, len) || text[len] != ':' || nr--)
 			continue;
-		*value = strtoull(line + len + 1, NULL, 0);
+		snprintf(line, size, "%s", text + len + 1);
 		ret = 0;
 	}
 	fclose(f);
 	return ret;
+}
+
+/**
+ * sys_is_own_kfd() - whether the state behind a file of /dev/kfd is the process's
+ * @pid: who has it open
+ * @fd: its number there
+ *
+ * Return: true also where the driver does not tell.
+ */
+bool sys_is_own_kfd(pid_t pid, int fd)
+{
+	uint64_t owner;
+
+	return sys_fdinfo(pid, fd, "kfd-pid", &owner) || (pid_t)owner == pid;
 }
 
 /**

@@ -326,6 +326,22 @@ int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value)
 	return 0;
 }
 
+int sys_fdinfo_line(pid_t pid, int fd, const char *key, unsigned int nr, char *line, size_t size)
+{
+	CHECK(pid == fake.real_pid && fd >= 0 && !strcmp(key, "kfd-vm"));
+	if (fake.mainline || nr >= FAKE_MAX_GPUS || !fake.vms[nr])
+		return -ENOENT;
+	snprintf(line, size, "\t%s\n", fake.vms[nr]);
+	return 0;
+}
+
+bool sys_is_own_kfd(pid_t pid, int fd)
+{
+	uint64_t owner;
+
+	return sys_fdinfo(pid, fd, "kfd-pid", &owner) || (pid_t)owner == pid;
+}
+
 int sys_gem_handles(pid_t pid, int fd, uint64_t *nr)
 {
 	CHECK(fake.mainline && (!pid || pid == fake.real_pid) && fd >= 0);

@@ -80,6 +80,7 @@ struct fake_info {
  * @nr_fds: entries of @fd_list
  * @maps: its mappings of devices
  * @nr_maps: entries of @maps
+ * @vms: lines of fdinfo of /dev/kfd about its VMs
  * @primary_render: the render node of the GPU with any primary node, or 0
  */
 struct fake_machine {
@@ -132,6 +133,7 @@ struct fake_machine {
 	unsigned int nr_fds;
 	struct sys_map maps[FAKE_MAX_MAPS];
 	unsigned int nr_maps;
+	const char *vms[FAKE_MAX_GPUS];
 	unsigned int primary_render;
 };
 

@@ -43,6 +43,7 @@ comes_back()
 error="kfd_plugin: Error: "
 has="${error}process [0-9]+: renderD128, fd [0-9]+: has"
 held="${error}process [0-9]+: fd [0-9]+ is"
+closed="${error}process [0-9]+: renderD128 .GPU [0-9]+., whose file is closed: has"
 
 load_modules num_gpus=1
 echo "KTAP version 1"
@@ -64,6 +65,11 @@ left only_gem 1 "$has 1 GEM buffer that"
 left only_mapping 1 "${error}process [0-9]+: maps .* and has no file of /dev/kfd of its own"
 left kfd_closed 1 "${error}process [0-9]+: maps .* and has no file of /dev/kfd of its own"
 left in_child 2 "$has 1 GEM buffer that"
+left closed_gem 1 "$closed 1 GEM buffer that"
+left closed_ctx 1 "$closed 1 context that"
+left closed_list 1 "$closed 1 buffer list that"
+left closed_syncobj 1 "$closed 1 sync object that"
+comes_back closed_clean 1
 comes_back only_open 1
 comes_back eventfd 1
 comes_back split 1

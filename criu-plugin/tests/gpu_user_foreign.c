@@ -154,20 +154,28 @@ static void second(struct job *j)
 	ctx_call(fd, AMDGPU_CTX_OP_FREE_CTX, id);
 }
 
-static void list(struct job *j)
+/* Of a buffer that has no handle any more. */
+static uint32_t list_make(int fd)
 {
-	struct drm_amdgpu_bo_list_entry entry = { .bo_handle = gem_make(j->drm) };
+	struct drm_amdgpu_bo_list_entry entry = { .bo_handle = gem_make(fd) };
 	union drm_amdgpu_bo_list args = {
 		.in = { .operation = AMDGPU_BO_LIST_OP_CREATE, .bo_number = 1,
 			.bo_info_size = sizeof(entry), .bo_info_ptr = (uintptr_t)&entry },
 	};
 
-	REQUIRE(!ioctl(j->drm, DRM_IOCTL_AMDGPU_BO_LIST, &args));
-	gem_close(j->drm, entry.bo_handle);
-	wait_signal();
-	args.in = (struct drm_amdgpu_bo_list_in) {
-		.operation = AMDGPU_BO_LIST_OP_DESTROY, .list_handle = args.out.list_handle,
+	REQUIRE(!ioctl(fd, DRM_IOCTL_AMDGPU_BO_LIST, &args));
+	gem_close(fd, entry.bo_handle);
+	return args.out.list_handle;
+}
+
+static void list(struct job *j)
+{
+	union drm_amdgpu_bo_list args = {
+		.in = { .operation = AMDGPU_BO_LIST_OP_DESTROY,
+			.list_handle = list_make(j->drm) },
 	};
+
+	wait_signal();
 	REQUIRE(!ioctl(j->drm, DRM_IOCTL_AMDGPU_BO_LIST, &args));
 }
 
@@ -352,8 +360,7 @@ static void only_open(void)
 	gem_close(fd, gem_make(fd));
 }
 
-/* The parent can be dumped, the child cannot: all of the tree is looked at. */
-static void in_child(void)
+static void beside(void (*alone)(void))
 {
 	struct job *j = calloc(1, sizeof(*j));
 	int status;
@@ -361,7 +368,7 @@ static void in_child(void)
 
 	REQUIRE(j && child >= 0);
 	if (!child) {
-		only_gem();
+		alone();
 		report("right");
 		_exit(0);
 	}
@@ -370,6 +377,52 @@ static void in_child(void)
 	finish_job(j);
 	kill(child, SIGUSR1);
 	REQUIRE(waitpid(child, &status, 0) == child && !status);
+}
+
+/* The parent can be dumped, the child cannot: all of the tree is looked at. */
+static void in_child(void)
+{
+	beside(only_gem);
+}
+
+/* KFD keeps the file that it has the VM of, and all that is in it. */
+static void close_node(struct job *j)
+{
+	REQUIRE(!close(j->drm));
+	wait_signal();
+}
+
+static void closed_gem(struct job *j)
+{
+	gem_make(j->drm);
+	close_node(j);
+}
+
+static void closed_ctx(struct job *j)
+{
+	ctx_call(j->drm, AMDGPU_CTX_OP_ALLOC_CTX, 0);
+	close_node(j);
+}
+
+static void closed_list(struct job *j)
+{
+	list_make(j->drm);
+	close_node(j);
+}
+
+static void closed_syncobj(struct job *j)
+{
+	struct drm_syncobj_create make = { 0 };
+
+	REQUIRE(!ioctl(j->drm, DRM_IOCTL_SYNCOBJ_CREATE, &make));
+	close_node(j);
+}
+
+/* With nothing in it that is not KFD's: that can be restored. */
+static void closed_clean(struct job *j)
+{
+	gem_close(j->drm, gem_make(j->drm));
+	close_node(j);
 }
 
 static const struct {
@@ -398,6 +451,11 @@ static const struct {
 	{ "only_open", NULL, only_open },
 	{ "in_child", NULL, in_child },
 	{ "split", NULL, use_split },
+	{ "closed_gem", closed_gem, NULL },
+	{ "closed_ctx", closed_ctx, NULL },
+	{ "closed_list", closed_list, NULL },
+	{ "closed_syncobj", closed_syncobj, NULL },
+	{ "closed_clean", closed_clean, NULL },
 };
 
 /**

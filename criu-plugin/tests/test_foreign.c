@@ -205,6 +205,41 @@ static void test_mainline_no_handles(void)
 	done();
 }
 
+/* The file that KFD has the VM of is closed; of a second GPU there is none. */
+static void test_closed_node(void)
+{
+	machine();
+	fake.nr_fds = 1;
+	fake.vms[0] = "1000 render-minor 128 gem-handles 0 contexts 1 bo-lists 0 syncobjs 2 jobs 0";
+	refused_at_once("process 42: renderD128 (GPU 1000), whose file is closed: has 1 context, "
+			"2 sync objects that no image can hold");
+}
+
+static void test_closed_node_of_second_gpu(void)
+{
+	machine();
+	fake.vms[0] = "1000 render-minor 128 gem-handles 0 contexts 0 bo-lists 0 syncobjs 0 jobs 0";
+	fake.vms[1] = "1001 render-minor 129 gem-handles 1 contexts 0 bo-lists 0 syncobjs 0 jobs 0";
+	refused_at_once("renderD129 (GPU 1001), whose file is closed: has 1 GEM buffer that");
+}
+
+/* One that is open is named by its fd. */
+static void test_open_node_of_vm(void)
+{
+	machine();
+	fake.vms[0] = "1000 render-minor 128 gem-handles 1 contexts 0 bo-lists 0 syncobjs 0 jobs 0";
+	add_info(RENDER_FD, "kfd-gem-handles", 1);
+	refused_at_once("renderD128, fd 41: has 1 GEM buffer that");
+}
+
+static void test_closed_clean_node(void)
+{
+	machine();
+	fake.nr_fds = 1;
+	fake.vms[0] = "1000 render-minor 128 gem-handles 0 contexts 0 bo-lists 0 syncobjs 0 jobs 0";
+	passes();
+}
+
 static void test_primary(void)
 {
 	machine();
@@ -373,6 +408,10 @@ static const struct ktap_test tests[] = {
 	{ "mainline", test_mainline },
 	{ "mainline_lists_handles", test_mainline_lists_handles },
 	{ "mainline_no_handles", test_mainline_no_handles },
+	{ "closed_node", test_closed_node },
+	{ "closed_node_of_second_gpu", test_closed_node_of_second_gpu },
+	{ "open_node_of_vm", test_open_node_of_vm },
+	{ "closed_clean_node", test_closed_clean_node },
 	{ "primary", test_primary },
 	{ "foreign_primary", test_foreign_primary },
 	{ "files_without_path", test_files_without_path },

@@ -17,6 +17,8 @@
 #define MAGIC	0xabcd1234u
 /* What the plugin says of the node's file. */
 #define HAS	"kfd_plugin: Error: .*renderD128, fd [0-9]+: has "
+/* And of one that is closed and that KFD has the VM of. */
+#define CLOSED	"kfd_plugin: Error: .*renderD128 .GPU [0-9]+., whose file is closed: has "
 
 static uint32_t handle, context, list, syncobj;
 static volatile uint32_t *map;
@@ -109,6 +111,59 @@ static void only_gem_setup(void)
 	gem_mapped_setup();
 }
 
+static struct kfd_bo kept_bo;
+static struct kfd_ioctl_create_event_args kept_event;
+
+/* State of KFD's, of which nothing is mapped; the node is about to be closed. */
+static void closed_begin(void)
+{
+	REQUIRE_OK(kfd_start(&work.k));
+	REQUIRE_OK(kfd_event_create(&work.k, KFD_IOC_EVENT_SIGNAL, true, &kept_event));
+	REQUIRE_OK(kfd_bo_alloc(&work.k, 0, MEM_VRAM, BYTES, &kept_bo));
+}
+
+/* The file stays KFD's when the program has closed it. */
+static void close_node(void)
+{
+	REQUIRE(!close(work.k.gpu[0].drm_fd));
+	work.k.gpu[0].drm_fd = -1;
+}
+
+static void closed_check(void)
+{
+	REQUIRE_OK(kfd_event_destroy(&work.k, kept_event.event_id));
+	REQUIRE_OK(kfd_bo_free(&work.k, &kept_bo));
+}
+
+static void closed_setup(void)
+{
+	closed_begin();
+	close_node();
+}
+
+static void closed_gem_setup(void)
+{
+	closed_begin();
+	new_gem();
+	close_node();
+}
+
+/* The handle is in the GPU's address space, too. */
+static void closed_va_setup(void)
+{
+	struct drm_amdgpu_gem_va va = {
+		.operation = AMDGPU_VA_OP_MAP, .flags = AMDGPU_VM_PAGE_READABLE,
+		.map_size = BYTES,
+	};
+
+	closed_begin();
+	new_gem();
+	va.handle = handle;
+	va.va_address = kfd_reserve_va(&work.k, BYTES);
+	REQUIRE(!ioctl(drm(), DRM_IOCTL_AMDGPU_GEM_VA, &va));
+	close_node();
+}
+
 static void card_setup(void)
 {
 	open_node("card", work.k.gpu[0].render_minor - 128);
@@ -186,6 +241,27 @@ static void dmabuf_fd_setup(void)
 	REQUIRE(!ioctl(drm(), DRM_IOCTL_GEM_CLOSE, &end));
 }
 
+static void closed_context_setup(void)
+{
+	closed_begin();
+	context_setup();
+	close_node();
+}
+
+static void closed_bo_list_setup(void)
+{
+	closed_begin();
+	bo_list_setup();
+	close_node();
+}
+
+static void closed_syncobj_setup(void)
+{
+	closed_begin();
+	syncobj_setup();
+	close_node();
+}
+
 static void dmabuf_fd_check(void)
 {
 	REQUIRE(lseek(prime_fd, 0, SEEK_END) == (off_t)BYTES);
@@ -230,6 +306,18 @@ const struct kind node_kinds[] = {
 	  .refused = HAS "1 buffer list " },
 	{ .name = "syncobj", .gpus = 1, .setup = syncobj_setup, .check = syncobj_check,
 	  .refused = HAS "1 sync object " },
+	{ .name = "node_closed", .gpus = 1, .setup = closed_setup, .check = closed_check,
+	  .alone = true },
+	{ .name = "closed_gem", .gpus = 1, .setup = closed_gem_setup, .check = closed_check,
+	  .alone = true, .refused = CLOSED "1 GEM buffer " },
+	{ .name = "closed_va", .gpus = 1, .setup = closed_va_setup, .check = closed_check,
+	  .alone = true, .refused = CLOSED "1 GEM buffer " },
+	{ .name = "closed_context", .gpus = 1, .setup = closed_context_setup, .check = closed_check,
+	  .alone = true, .refused = CLOSED "1 context " },
+	{ .name = "closed_bo_list", .gpus = 1, .setup = closed_bo_list_setup, .check = closed_check,
+	  .alone = true, .refused = CLOSED "1 buffer list " },
+	{ .name = "closed_syncobj", .gpus = 1, .setup = closed_syncobj_setup, .check = closed_check,
+	  .alone = true, .refused = CLOSED "1 sync object " },
 	{ .name = "dmabuf_fd", .gpus = 1, .setup = dmabuf_fd_setup, .check = dmabuf_fd_check,
 	  .refused = "kfd_plugin: Error: .*fd [0-9]+ is a DMA-BUF" },
 	{ .name = "imported", .gpus = 1, .setup = imported_setup,
