@@ -42,6 +42,21 @@ static void *find(const char *name)
 	return dlsym(RTLD_DEFAULT, name);
 }
 
+/* The beginnings of what criu knows of a process; the same in all versions. */
+struct criu_item;
+
+struct criu_pid {
+	struct criu_item *item;
+	pid_t real;
+};
+
+struct criu_item {
+	struct criu_item *parent;
+	void *children[2];
+	void *sibling[2];
+	struct criu_pid *pid;
+};
+
 /* How many hooks this criu knows; 0: it does not say. */
 static size_t count_hooks(void)
 {
@@ -104,6 +119,24 @@ int criu_vma_fd(int fd)
 		begin(false);
 	}
 	return fd;
+}
+
+/**
+ * criu_root() - the first of the processes that are going to be dumped
+ *
+ * criu has noted it by the time that it loads plugins, and nothing else of it.
+ *
+ * Return: its pid; 0: this criu does not say.
+ */
+pid_t criu_root(void)
+{
+	struct criu_item **root = find("root_item"), *item = root ? *root : NULL;
+
+	/* Empty lists and a way back are what it looks like, if it is one. */
+	if (!item || item->parent || item->children[0] != item->children ||
+	    item->sibling[0] != item->sibling || !item->pid || item->pid->item != item)
+		return 0;
+	return item->pid->real > 0 ? item->pid->real : 0;
 }
 
 /**

@@ -6,10 +6,12 @@
 #define KFD_PLUGIN_CRIU_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 bool criu_closes_fds(void);
 bool criu_asks_to_retry(void);
 int criu_vma_fd(int fd);
+pid_t criu_root(void);
 void criu_compare_headers(void);
 
 #endif

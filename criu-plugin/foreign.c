@@ -42,6 +42,7 @@
 
 #include "dump.h"
 #include "log.h"
+#include "stray.h"
 
 /* In an offset of /dev/kfd: what is below the GPU's id, and the type above. */
 #define KFD_OFFSET_AT		((1ULL << 46) - 1)
@@ -338,6 +339,8 @@ int foreign_check_tree(void)
 			ret = check_process(pids[i]);
 		free(pids);
 	}
+	if (!ret)
+		ret = stray_check_tree();
 	if (ret && ret != -EBUSY)
 		pr_err("the processes being dumped cannot be looked at: %s\n", strerror(-ret));
 	checked.tree_checked = !ret;

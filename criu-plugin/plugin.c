@@ -4,8 +4,9 @@
  * unmodified criu (written against 3.17.1).
  *
  * Only the hooks are here: what is ours, and who handles it. A process that
- * uses no GPU is left alone; but for images of this plugin nothing is opened or
- * read before a device file of ours turns up.
+ * uses no GPU is left alone; but for images of this plugin and the list of
+ * processes that use one nothing is opened or read before a device file of ours
+ * turns up.
  */
 #include "criu_api.h"
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include "foreign.h"
 #include "restore.h"
 #include "shm.h"
+#include "stray.h"
 #include "sys.h"
 #include "tracees.h"
 
@@ -32,8 +34,12 @@ static int kfd_plugin_init(int stage)
 	pr_debug("loaded, stage %d\n", stage);
 	if (options_check())
 		return -1;
-	if (stage == CR_PLUGIN_STAGE__DUMP)
+	if (stage == CR_PLUGIN_STAGE__DUMP) {
+		/* There may be no file or mapping that criu would ask about. */
+		if (criu_root() && stray_check_below(criu_root()))
+			return -1;
 		inventory_begin(criu_get_image_dir());
+	}
 	if (stage == CR_PLUGIN_STAGE__RESTORE && inventory_check(criu_get_image_dir())) {
 		shm_take_back();
 		return -1;

@@ -87,6 +87,16 @@ struct sys_map {
 	char path[64];
 };
 
+/**
+ * struct sys_user - a process that the driver of /dev/kfd lists
+ * @pid: the process as this one sees it
+ * @number: what the driver lists it as
+ */
+struct sys_user {
+	pid_t pid;
+	unsigned int number;
+};
+
 /* Primary minors: 226:0 to 226:63; render minors: 226:128 to 226:191 */
 #define SYS_DRM_MAJOR		226
 #define SYS_PRIMARY_LAST	63
@@ -119,7 +129,7 @@ pid_t sys_self(void);
 bool sys_exists(pid_t pid);
 void sys_kill_tracees(pid_t pid);
 
-/* sys_tree.c */
+/* sys_tree.c, sys_users.c */
 int sys_tracees(pid_t **list, size_t *nr);
 int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr);
 int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr);
@@ -128,6 +138,9 @@ int sys_fdinfo(pid_t pid, int fd, const char *key, uint64_t *value);
 int sys_fdinfo_line(pid_t pid, int fd, const char *key, unsigned int nr, char *line,
 		    size_t size);
 bool sys_is_own_kfd(pid_t pid, int fd);
+int sys_users(struct sys_user **list, size_t *nr);
+bool sys_user_has_state(const struct sys_user *user);
+pid_t sys_parent(pid_t pid);
 int sys_gem_handles(pid_t pid, int fd, uint64_t *nr);
 int sys_render_of(unsigned int minor_nr);
 

@@ -198,7 +198,7 @@ def stock_steps(series, newest):
 
 # of the kinds of state, those that the small check walks through
 SOME_STATES = ("plain two_gpus lost_part svm_guard mapping_hole gem_handle mapping_of_freed "
-               "many_queues orphan closed_gem").split()
+               "many_queues orphan closed_gem stray").split()
 
 
 def matrix_steps(size):

@@ -342,6 +342,28 @@ bool sys_is_own_kfd(pid_t pid, int fd)
 	return sys_fdinfo(pid, fd, "kfd-pid", &owner) || (pid_t)owner == pid;
 }
 
+int sys_users(struct sys_user **list, size_t *nr)
+{
+	if (fake.unlisted)
+		return -ENOENT;
+	*list = calloc(FAKE_MAX_USERS, sizeof(**list));
+	memcpy(*list, fake.users, sizeof(fake.users));
+	*nr = fake.nr_users;
+	return 0;
+}
+
+bool sys_user_has_state(const struct sys_user *user)
+{
+	CHECK(user->number);
+	return !fake.stateless;
+}
+
+/* 4242 is a child of 4200, which is one of 4000, which is one of 1. */
+pid_t sys_parent(pid_t pid)
+{
+	return pid == 4242 ? 4200 : pid == 4200 ? 4000 : pid == 4000;
+}
+
 int sys_gem_handles(pid_t pid, int fd, uint64_t *nr)
 {
 	CHECK(fake.mainline && (!pid || pid == fake.real_pid) && fd >= 0);

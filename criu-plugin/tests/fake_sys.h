@@ -16,6 +16,7 @@
 #define FAKE_MAX_UPDATES	16
 #define FAKE_MAX_MAPS	8
 #define FAKE_MAX_INFOS	8
+#define FAKE_MAX_USERS	4
 
 /**
  * struct fake_info - a line of a file's fdinfo that is not 0
@@ -81,6 +82,10 @@ struct fake_info {
  * @maps: its mappings of devices
  * @nr_maps: entries of @maps
  * @vms: lines of fdinfo of /dev/kfd about its VMs
+ * @unlisted: the driver lists no processes
+ * @users: those that it lists
+ * @nr_users: entries of @users
+ * @stateless: they have nothing to lose
  * @primary_render: the render node of the GPU with any primary node, or 0
  */
 struct fake_machine {
@@ -134,6 +139,10 @@ struct fake_machine {
 	struct sys_map maps[FAKE_MAX_MAPS];
 	unsigned int nr_maps;
 	const char *vms[FAKE_MAX_GPUS];
+	bool unlisted;
+	struct sys_user users[FAKE_MAX_USERS];
+	unsigned int nr_users;
+	bool stateless;
 	unsigned int primary_render;
 };
 

@@ -44,6 +44,7 @@ error="kfd_plugin: Error: "
 has="${error}process [0-9]+: renderD128, fd [0-9]+: has"
 held="${error}process [0-9]+: fd [0-9]+ is"
 closed="${error}process [0-9]+: renderD128 .GPU [0-9]+., whose file is closed: has"
+stray="${error}process [0-9]+: has state of a GPU, and no file of /dev/kfd of its own open"
 
 load_modules num_gpus=1
 echo "KTAP version 1"
@@ -63,12 +64,15 @@ left card 1 "${error}process [0-9]+: has /dev/dri/card0 open"
 left freed 1 "${error}process [0-9]+: maps .* where no buffer of KFD"
 left only_gem 1 "$has 1 GEM buffer that"
 left only_mapping 1 "${error}process [0-9]+: maps .* and has no file of /dev/kfd of its own"
-left kfd_closed 1 "${error}process [0-9]+: maps .* and has no file of /dev/kfd of its own"
+left kfd_closed 1 "$stray"
 left in_child 2 "$has 1 GEM buffer that"
 left closed_gem 1 "$closed 1 GEM buffer that"
 left closed_ctx 1 "$closed 1 context that"
 left closed_list 1 "$closed 1 buffer list that"
 left closed_syncobj 1 "$closed 1 sync object that"
+left stray 1 "$stray"
+left stray_child 2 "$stray"
+comes_back looked 1
 comes_back closed_clean 1
 comes_back only_open 1
 comes_back eventfd 1

@@ -51,6 +51,10 @@ bool use_foreign(const char *mode);
 /* gpu_user_split.c */
 void use_split(void);
 
+/* gpu_user_stray.c */
+void use_stray(void);
+void use_looked(void);
+
 /* gpu_uring.c */
 void use_uring(void);
 

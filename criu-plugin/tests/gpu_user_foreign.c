@@ -385,6 +385,11 @@ static void in_child(void)
 	beside(only_gem);
 }
 
+static void stray_child(void)
+{
+	beside(use_stray);
+}
+
 /* KFD keeps the file that it has the VM of, and all that is in it. */
 static void close_node(struct job *j)
 {
@@ -456,6 +461,9 @@ static const struct {
 	{ "closed_list", closed_list, NULL },
 	{ "closed_syncobj", closed_syncobj, NULL },
 	{ "closed_clean", closed_clean, NULL },
+	{ "stray", NULL, use_stray },
+	{ "stray_child", NULL, stray_child },
+	{ "looked", NULL, use_looked },
 };
 
 /**

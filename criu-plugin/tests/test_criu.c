@@ -186,7 +186,50 @@ static void test_versions(void)
 	CHECK(ktap_logged("Warning: built with the headers of") == other);
 }
 
+/* What criu knows of the first process, as it has it. */
+struct item;
+
+struct item_pid {
+	struct item *item;
+	pid_t real;
+	int state;
+};
+
+struct list {
+	struct list *next, *prev;
+};
+
+struct item {
+	struct item *parent;
+	struct list children;
+	struct list sibling;
+	struct item_pid *pid;
+};
+
+EXPORT struct item *root_item;
+
+static void test_root(void)
+{
+	struct item item;
+	struct item_pid pid = { &item, 4242, 0 };
+
+	CHECK(!criu_root());
+	memset(&item, 0, sizeof(item));
+	item.pid = &pid;
+	root_item = &item;
+	CHECK(!criu_root());	/* it does not look like one */
+	item.children = (struct list) { &item.children, &item.children };
+	item.sibling = (struct list) { &item.sibling, &item.sibling };
+	CHECK(criu_root() == 4242);
+	pid.real = -1;
+	CHECK(!criu_root());
+	pid.real = 4242;
+	pid.item = NULL;
+	CHECK(!criu_root());
+}
+
 static const struct ktap_test tests[] = {
+	{ "root", test_root },
 	{ "one_after_the_other", test_one_after_the_other },
 	{ "others_between", test_others_between },
 	{ "cannot_be_mapped", test_cannot_be_mapped },

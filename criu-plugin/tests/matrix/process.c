@@ -16,6 +16,9 @@
 
 #include "lib/kfd_smi.h"
 
+/* What the plugin says of state that no file leads to. */
+#define STRAY	"kfd_plugin: Error: .*has state of a GPU, and no file of /dev/kfd of its own open"
+
 static struct kfd_smi smi;
 static int ring_fd = -1;
 static int again = -1;
@@ -130,6 +133,68 @@ static void orphan_setup(void)
 	kfd_is_anothers();
 }
 
+static struct kfd_ioctl_create_event_args kept;
+
+/* State that no file leads to any more, and that comes back with the next one. */
+static void stray_setup(void)
+{
+	REQUIRE_OK(kfd_start(&work.k));
+	REQUIRE_OK(kfd_event_create(&work.k, KFD_IOC_EVENT_SIGNAL, true, &kept));
+	REQUIRE(!close(work.k.gpu[0].drm_fd) && !close(work.k.fd));
+}
+
+static void stray_check(void)
+{
+	work.k.fd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+	REQUIRE(work.k.fd >= 0);
+	REQUIRE_OK(kfd_event_destroy(&work.k, kept.event_id));
+}
+
+/* Opened once, and nothing made. */
+static void looked_setup(void)
+{
+	int fd = open("/dev/kfd", O_RDWR | O_CLOEXEC);
+
+	REQUIRE(fd >= 0 && !close(fd));
+}
+
+static void looked_check(void)
+{
+	REQUIRE_OK(kfd_start(&work.k));
+}
+
+/* A process beside the one that works has such state. */
+static void stray_beside_run(void)
+{
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	memset(&work, 0, sizeof(work));
+	stray_setup();
+	kill(getppid(), SIGUSR2);
+	sigwait(&set, &sig);
+	stray_check();
+	_exit(0);
+}
+
+static void stray_beside_setup(void)
+{
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (!child)
+		stray_beside_run();
+	REQUIRE(!sigwait(&set, &sig));
+}
+
 static void too_many_queues_setup(void)
 {
 	static struct kfd_queue queues[12];
@@ -169,6 +234,12 @@ const struct kind process_kinds[] = {
 	{ .name = "queue_error", .gpus = 1, .setup = error_setup, .check = error_check },
 	{ .name = "inherited", .gpus = 1, .setup = inherited_setup, .check = inherited_check },
 	{ .name = "orphan", .gpus = 1, .setup = orphan_setup, .check = kfd_is_anothers,
+	  .alone = true },
+	{ .name = "stray", .gpus = 1, .setup = stray_setup, .check = stray_check,
+	  .alone = true, .refused = STRAY },
+	{ .name = "stray_beside", .gpus = 1, .setup = stray_beside_setup,
+	  .check = inherited_check, .refused = STRAY },
+	{ .name = "looked", .gpus = 1, .setup = looked_setup, .check = looked_check,
 	  .alone = true },
 	{ .name = "smi", .gpus = 1, .setup = smi_setup, .check = smi_check,
 	  .refused = "PROCESS_INFO EISCONN .*SMI events" },
