@@ -8,6 +8,8 @@
  *
  *  - Up to 3.18 criu duplicates the fd that UPDATE_VMA_MAP gives it, since 3.19
  *    it owns that fd, and closes it.
+ *  - Up to 3.19 criu runs scripts after it has unloaded plugins, so that these
+ *    can still make a dump fail; since 4.0 before.
  *  - After 4.2 RESTORE_EXT_FILE has a second argument, which criu does not set
  *    before and looks at afterwards.
  *
@@ -22,6 +24,9 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #if __has_include("criu/version.h")
 #include <criu/version.h>
 #endif
@@ -137,6 +142,41 @@ pid_t criu_root(void)
 	    item->sibling[0] != item->sibling || !item->pid || item->pid->item != item)
 		return 0;
 	return item->pid->real > 0 ? item->pid->real : 0;
+}
+
+/* Whether criu was called as "criu dump ...", and by no other program's message. */
+static bool is_command(void)
+{
+	FILE *f = fopen("/proc/self/cmdline", "re");
+	bool dump = false, service = false;
+	char *arg = NULL;
+	size_t size = 0;
+
+	while (f && getdelim(&arg, &size, '\0', f) > 0) {
+		dump |= !strcmp(arg, "dump");
+		service |= !strcmp(arg, "swrk") || !strcmp(arg, "service");
+	}
+	free(arg);
+	if (f)
+		fclose(f);
+	return dump && !service;
+}
+
+/**
+ * criu_fail_dump() - criu unloads the plugin, and shall not call the dump good
+ *
+ * It does not ask, at this point. But up to 3.19 it runs its scripts afterwards,
+ * and when one of them fails, it lets the processes go on as after any failure,
+ * and ends with an error. Who talks to criu by messages has no scripts.
+ *
+ * Return: whether it will.
+ */
+bool criu_fail_dump(void)
+{
+	int (*add)(char *path) = (int (*)(char *))find("add_script");
+	static char script[] = "false";
+
+	return add && count_hooks() <= 10 && is_command() && !add(script);
 }
 
 /**

@@ -12,6 +12,7 @@ bool criu_closes_fds(void);
 bool criu_asks_to_retry(void);
 int criu_vma_fd(int fd);
 pid_t criu_root(void);
+bool criu_fail_dump(void);
 void criu_compare_headers(void);
 
 #endif

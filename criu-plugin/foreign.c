@@ -476,6 +476,12 @@ void foreign_check_other(int fd)
 		pr_err("%s, sent through a socket, is nothing that an image can hold\n", what);
 }
 
+/** foreign_tree_is_checked() - whether a hook has had foreign_check_tree() called */
+bool foreign_tree_is_checked(void)
+{
+	return checked.tree_checked;
+}
+
 /** foreign_check_finish() - the dump is over: forget what was found */
 void foreign_check_finish(void)
 {

@@ -5,6 +5,7 @@
 #ifndef KFD_PLUGIN_FOREIGN_H
 #define KFD_PLUGIN_FOREIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -28,6 +29,7 @@ int foreign_check_file(const struct sys_holder *holder, int fd, unsigned int min
 int foreign_check_maps(const struct sys_holder *holder, int kfd, const struct mapped_bo *bos,
 		       size_t nr_bos);
 void foreign_check_other(int fd);
+bool foreign_tree_is_checked(void);
 void foreign_check_finish(void);
 
 #endif

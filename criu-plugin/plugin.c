@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "criu.h"
 #include "dump.h"
@@ -58,6 +59,17 @@ static bool tree_has_rings(void)
 	return refused_rings;
 }
 
+/* criu has asked nothing, and is done: did a process lose its state meanwhile? */
+static void check_unasked(void)
+{
+	if (foreign_tree_is_checked() || !stray_check_tree())
+		return;
+	if (criu_fail_dump())
+		unlinkat(criu_get_image_dir(), "inventory.img", 0);
+	else
+		pr_err("criu cannot be told so any more: the images lack that state\n");
+}
+
 static void kfd_plugin_exit(int stage, int ret)
 {
 	if (stage == CR_PLUGIN_STAGE__RESTORE) {
@@ -68,6 +80,8 @@ static void kfd_plugin_exit(int stage, int ret)
 	/* The processes are stopped still, if criu has come across one itself. */
 	if (ret)
 		tree_has_rings();
+	else if (stage == CR_PLUGIN_STAGE__DUMP)
+		check_unasked();
 	looked_for_rings = false;
 	dump_finish();
 	inventory_finish(criu_get_image_dir(), ret);

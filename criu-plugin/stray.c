@@ -12,7 +12,10 @@
  *  - as soon as criu asks about a file or mapping of a GPU: all of the tree is
  *    stopped then;
  *  - when criu loads the plugin, as there may be no such file in all of the
- *    tree. Nothing has been stopped yet.
+ *    tree. Nothing has been stopped yet. Who closes /dev/kfd later than this
+ *    is found by the next;
+ *  - when criu unloads it, if it has asked nothing. It is about to say that all
+ *    went well, and criu.c makes it say that it did not.
  *
  * A process that has only opened the file to see whether it can has nothing to
  * lose, and our driver says so. Of mainline's nobody knows.

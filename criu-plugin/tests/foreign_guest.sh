@@ -17,14 +17,15 @@ wanted()
 	[ "$only" = "  " ] || [[ $only == *" $1 "* ]]
 }
 
-# left MODE COUNT REASON: not dumped, for a reason, and then as right as without
+# left MODE COUNT REASON [NAME=VALUE]: not dumped, for a reason, and then as right as
+# without; NAME in criu's environment
 left()
 {
 	local mode=$1 count=$2 reason=$3
 
 	wanted "$mode" || return
 	start "$mode" "$count"
-	criu dump -t "$PID" -D "$dir/img" -o dump.log -v4 -L "$PLUGIN_DIR" > "$dir/out" 2>&1 &&
+	env ${4:+"$4"} criu dump -t "$PID" -D "$dir/img" -o dump.log -v4 -L "$PLUGIN_DIR" > "$dir/out" 2>&1 &&
 		why "the dump was not refused"
 	grep -qE "$reason" "$dir/img/dump.log" ||
 		why "no reason: $(grep -E 'Error' "$dir/img/dump.log")"
@@ -72,6 +73,7 @@ left closed_list 1 "$closed 1 buffer list that"
 left closed_syncobj 1 "$closed 1 sync object that"
 left stray 1 "$stray"
 left stray_child 2 "$stray"
+left stray_late 1 "$stray" LD_PRELOAD="$PWD/build/criu-plugin/tests/late_close.so"
 comes_back looked 1
 comes_back closed_clean 1
 comes_back only_open 1

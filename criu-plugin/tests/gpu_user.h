@@ -53,6 +53,7 @@ void use_split(void);
 
 /* gpu_user_stray.c */
 void use_stray(void);
+void use_stray_late(void);
 void use_looked(void);
 
 /* gpu_uring.c */

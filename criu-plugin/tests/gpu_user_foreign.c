@@ -463,6 +463,7 @@ static const struct {
 	{ "closed_clean", closed_clean, NULL },
 	{ "stray", NULL, use_stray },
 	{ "stray_child", NULL, stray_child },
+	{ "stray_late", NULL, use_stray_late },
 	{ "looked", NULL, use_looked },
 };
 

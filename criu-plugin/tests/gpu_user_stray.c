@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/kfd_ioctl.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "lib/kfd_lib.h"
@@ -16,6 +17,13 @@
 #define BYTES	(1ul << 20)
 
 static struct kfd k;
+
+static void close_files(int sig)
+{
+	(void)sig;
+	close(k.gpu[0].drm_fd);
+	close(k.fd);
+}
 
 static void keep_state(void (*before)(void))
 {
@@ -36,8 +44,12 @@ static void keep_state(void (*before)(void))
 
 static void close_now(void)
 {
-	close(k.gpu[0].drm_fd);
-	close(k.fd);
+	close_files(0);
+}
+
+static void close_on_signal(void)
+{
+	REQUIRE(signal(SIGUSR2, close_files) != SIG_ERR);
 }
 
 /**
@@ -48,6 +60,12 @@ static void close_now(void)
 void use_stray(void)
 {
 	keep_state(close_now);
+}
+
+/** use_stray_late() - the same, from SIGUSR2 on: see late_close.c */
+void use_stray_late(void)
+{
+	keep_state(close_on_signal);
 }
 
 /** use_looked() - /dev/kfd was opened and closed, and nothing made */

@@ -228,8 +228,25 @@ static void test_root(void)
 	CHECK(!criu_root());
 }
 
+static unsigned int scripts;
+
+EXPORT int add_script(char *path)
+{
+	CHECK(path);
+	scripts++;
+	return 0;
+}
+
+/* This one was not called as "criu dump": it may be bound to messages. */
+static void test_no_script_without_command(void)
+{
+	CHECK(!criu_fail_dump());
+	CHECK(!scripts);
+}
+
 static const struct ktap_test tests[] = {
 	{ "root", test_root },
+	{ "no_script_without_command", test_no_script_without_command },
 	{ "one_after_the_other", test_one_after_the_other },
 	{ "others_between", test_others_between },
 	{ "cannot_be_mapped", test_cannot_be_mapped },
