@@ -27,6 +27,7 @@
 #include <xxhash.h>
 
 #include "log.h"
+#include "room.h"
 
 #define NAME_LEN		64
 #define GPU_ID_MAX		0xffff
@@ -155,35 +156,50 @@ static int read_all(int fd, void *buf, size_t len)
 	return 0;
 }
 
+/* Bytes of the file that a message becomes, or a negative errno, logged. */
+static ssize_t file_size(const char *name, const ProtobufCMessage *msg)
+{
+	size_t len = protobuf_c_message_get_packed_size(msg);
+
+	if (len <= IMAGE_MAX_PAYLOAD)
+		return sizeof(struct image_header) + len;
+	pr_err("%s: %zu bytes of GPU state are more than the format allows\n", name, len);
+	return -EFBIG;
+}
+
+static void print_not_written(const char *name, int dir, int err, uint64_t bytes)
+{
+	char text[ROOM_TEXT_SIZE];
+
+	pr_err("%s: cannot be written: %s\n", name, room_text(text, dir, err, bytes));
+}
+
 static int write_message(int dir, enum image_kind kind, unsigned int id,
 			 const ProtobufCMessage *msg)
 {
-	size_t len = protobuf_c_message_get_packed_size(msg);
 	struct image_header *h;
 	char name[NAME_LEN];
+	ssize_t size;
 	int fd, ret;
 
 	image_name(name, kind, id, 0);
-	if (len > IMAGE_MAX_PAYLOAD) {
-		pr_err("%s: %zu bytes of GPU state are more than the format allows\n", name, len);
-		return -EFBIG;
-	}
-	h = malloc(sizeof(*h) + len);
-	if (!h)
+	size = file_size(name, msg);
+	if (size < 0)
+		return size;
+	h = malloc(size);
+	if (!h) {
+		pr_err("%s: out of memory for %zd bytes\n", name, size);
 		return -ENOMEM;
-	protobuf_c_message_pack(msg, (uint8_t *)(h + 1));
-	fill_header(h, kind, len, XXH64(h + 1, len, kind));
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		ret = -errno;
-	} else {
-		ret = write_all(fd, h, sizeof(*h) + len);
-		if (close(fd) && !ret)
-			ret = -errno;
 	}
+	protobuf_c_message_pack(msg, (uint8_t *)(h + 1));
+	fill_header(h, kind, size - sizeof(*h), XXH64(h + 1, size - sizeof(*h), kind));
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ret = fd < 0 ? -errno : write_all(fd, h, size);
+	if (fd >= 0 && close(fd) && !ret)
+		ret = -errno;
 	free(h);
 	if (ret)
-		pr_err("%s: cannot be written to the image directory: %s\n", name, strerror(-ret));
+		print_not_written(name, dir, ret, size);
 	return ret;
 }
 
@@ -263,7 +279,7 @@ int image_create_contents(int dir, unsigned int id, unsigned int nr, uint64_t du
 		ret = -errno;
 	if (!ret)
 		return fd;
-	pr_err("%s: cannot be created in the image directory: %s\n", name, strerror(-ret));
+	print_not_written(name, dir, ret, CONTENTS_DATA_START);
 	if (fd >= 0)
 		close(fd);
 	return ret;

@@ -20,6 +20,7 @@
 #include "foreign.h"
 #include "image.h"
 #include "log.h"
+#include "room.h"
 #include "sys.h"
 
 /**
@@ -112,7 +113,37 @@ static int find_mapping(const struct snapshot *s, uint32_t i,
 	return 0;
 }
 
-static int save_objs(struct snapshot *s, struct contents_obj *objs,
+/* What may have to be written: pages of zeros are not. */
+static uint64_t contents_bytes(const struct snapshot *s)
+{
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < s->args.num_bos; i++)
+		if (bo_has_contents(s->bos[i].alloc_flags))
+			bytes += s->bos[i].size;
+	return bytes;
+}
+
+static void print_not_saved(int dir, const struct snapshot *s, const struct contents_job *job,
+			    uint32_t index, int err)
+{
+	char label[BO_LABEL_SIZE], text[ROOM_TEXT_SIZE];
+
+	snapshot_label(label, s, index);
+	if (job->what == CONTENTS_MEMORY)
+		pr_err("process %d: out of memory\n", s->ns_pid);
+	else if (job->what == CONTENTS_WRITE)
+		pr_err("process %d: %s: %s at 0x%" PRIx64 ": %s; %" PRIu64
+		       " bytes had been written\n",
+		       s->ns_pid, label, contents_what_text(job->what), job->offset,
+		       room_text(text, dir, err, contents_bytes(s) - job->stored), job->stored);
+	else
+		pr_err("process %d: %s: %s at 0x%" PRIx64 ": %s\n", s->ns_pid, label,
+		       contents_what_text(job->what), job->offset, strerror(-err));
+}
+
+static int save_objs(int dir, struct snapshot *s, struct contents_obj *objs,
 		     const uint32_t *index, unsigned int nr, const int *files)
 {
 	struct contents_job job = {
@@ -120,25 +151,18 @@ static int save_objs(struct snapshot *s, struct contents_obj *objs,
 		.file_sizes = s->file_sizes, .nr_files = s->nr_files,
 		.threads = s->nr_files,
 	};
-	char label[BO_LABEL_SIZE];
 	int ret = contents_save(&job);
 
-	if (!ret) {
+	if (ret)
+		print_not_saved(dir, s, &job, index[job.obj], ret);
+	else
 		pr_debug("process %d: %" PRIu64 " KiB of contents stored\n", s->ns_pid,
 			 job.stored >> 10);
-		return 0;
-	}
-	if (job.what == CONTENTS_MEMORY)
-		pr_err("process %d: out of memory\n", s->ns_pid);
-	else
-		pr_err("process %d: %s: %s at 0x%" PRIx64 ": %s\n", s->ns_pid,
-		       snapshot_label(label, s, index[job.obj]), contents_what_text(job.what),
-		       job.offset, strerror(-ret));
 	return ret;
 }
 
 /* Contents of all VRAM and GTT BOs, into files that are open already. */
-static int save_to_files(struct snapshot *s, const int *files)
+static int save_to_files(int dir, struct snapshot *s, const int *files)
 {
 	struct contents_obj *objs = calloc(s->args.num_bos, sizeof(*objs));
 	uint32_t *index = calloc(s->args.num_bos, sizeof(*index));
@@ -169,7 +193,7 @@ static int save_to_files(struct snapshot *s, const int *files)
 		index[nr++] = i;
 	}
 	if (!ret)
-		ret = save_objs(s, objs, index, nr, files);
+		ret = save_objs(dir, s, objs, index, nr, files);
 	else if (ret == -ENOMEM)
 		pr_err("process %d: out of memory\n", s->ns_pid);
 	for (i = 0; i < nr; i++)
@@ -191,15 +215,11 @@ static int save_to_files(struct snapshot *s, const int *files)
  */
 int snapshot_save_contents(int dir, struct snapshot *s)
 {
+	uint64_t bytes = contents_bytes(s);
 	int files[CONTENTS_MAX_FILES];
-	uint64_t bytes = 0;
 	unsigned int n;
-	uint32_t i;
 	int ret = 0;
 
-	for (i = 0; i < s->args.num_bos; i++)
-		if (bo_has_contents(s->bos[i].alloc_flags))
-			bytes += s->bos[i].size;
 	if (!bytes)
 		return 0;
 	n = contents_default_threads();
@@ -214,7 +234,7 @@ int snapshot_save_contents(int dir, struct snapshot *s)
 		ret = 0;
 	}
 	if (!ret)
-		ret = save_to_files(s, files);
+		ret = save_to_files(dir, s, files);
 	for (n = 0; n < s->nr_files; n++) {
 		if (close(files[n]) && !ret) {
 			ret = -errno;
