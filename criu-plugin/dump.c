@@ -41,6 +41,7 @@
 #include "image.h"
 #include "log.h"
 #include "options.h"
+#include "room.h"
 #include "snapshot.h"
 #include "sys.h"
 #include "topology.h"
@@ -86,7 +87,25 @@ static int read_machine(void)
 }
 
 /**
+ * dump_begin() - what comes before anything is written or paused; once is enough
+ *
+ * Return: 0, or a negative errno; the error has been logged.
+ */
+int dump_begin(void)
+{
+	int ret = read_machine();
+
+	if (!ret)
+		ret = foreign_check_tree();
+	if (!ret)
+		room_begin();
+	return ret;
+}
+
+/**
  * dump_get_id() - the number that all images of this dump share
+ *
+ * From dump_begin() on.
  */
 uint64_t dump_get_id(void)
 {
@@ -214,6 +233,7 @@ void dump_finish(void)
 	topology_free(&dump.gpus);
 	dump.topology_read = false;
 	foreign_check_finish();
+	room_end();
 }
 
 /*
@@ -534,10 +554,8 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 int dump_kfd_file(int dir, int fd, unsigned int id)
 {
 	struct sys_holders holders;
-	int ret = read_machine();
+	int ret = dump_begin();
 
-	if (!ret)
-		ret = foreign_check_tree();
 	if (ret)
 		return ret;
 	if (sys_find_holders(fd, &holders) || !holders.nr)
@@ -566,10 +584,8 @@ int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr)
 	KfdFileEntry e = KFD_FILE_ENTRY__INIT;
 	struct sys_holder self = { 0 };
 	struct sys_holders holders;
-	int ret = read_machine();
+	int ret = dump_begin();
 
-	if (!ret)
-		ret = foreign_check_tree();
 	if (ret)
 		return ret;
 	if (sys_find_holders(fd, &holders) || !holders.nr)

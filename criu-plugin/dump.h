@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+int dump_begin(void);
 bool dump_is_our_render(unsigned int minor_nr);
 int dump_kfd_file(int dir, int fd, unsigned int id);
 int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr);

@@ -6,6 +6,10 @@
  * stored, and there may be many. So nothing is refused for what a file system
  * says that it has left, which is an estimate on some of them anyway.
  *
+ * A write beyond RLIMIT_FSIZE would kill criu in the middle of a dump, with its
+ * code in the processes and half an image in the directory. From room_begin()
+ * on it is an error like any other, of criu's own files as well.
+ *
  * Called in criu's main process, in its main thread.
  */
 #define _GNU_SOURCE
@@ -14,11 +18,18 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+static struct {
+	bool on;
+	struct sigaction old;
+} caught;
 
 /* Some file systems that are made in user space say 0 of everything. */
 static int stat_fs(int dir, struct statvfs *st)
@@ -88,4 +99,32 @@ const char *room_text(char *buf, int dir, int err, uint64_t need)
 		snprintf(buf, ROOM_TEXT_SIZE, "%s: %" PRIu64 " bytes to be written to %s",
 			 strerror(-err), need, name);
 	return buf;
+}
+
+static void too_large(int sig)
+{
+	(void)sig;
+}
+
+/**
+ * room_begin() - a file that becomes too large is no end of criu
+ *
+ * A handler, since what is ignored would be so in criu's scripts, too.
+ */
+void room_begin(void)
+{
+	struct sigaction sa = { .sa_handler = too_large, .sa_flags = SA_RESTART };
+
+	if (caught.on)
+		return;
+	sigemptyset(&sa.sa_mask);
+	caught.on = !sigaction(SIGXFSZ, &sa, &caught.old);
+}
+
+/** room_end() - the dump is over */
+void room_end(void)
+{
+	if (caught.on)
+		sigaction(SIGXFSZ, &caught.old, NULL);
+	caught.on = false;
 }

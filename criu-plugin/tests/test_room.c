@@ -1,14 +1,135 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dumps for which there is no room.
+ * Dumps for which there is no room: RLIMIT_FSIZE is what a test can have
+ * without a file system of its own. The dump fails where it must, the process
+ * goes on, and nothing is left of its images.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/kfd_ioctl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "contents.h"
+#include "dump.h"
+#include "fake_sys.h"
 #include "ktap.h"
 #include "room.h"
+
+#define KFD_ID		7u
+#define BO_SIZE		(16ul << 20)
+
+static void machine(void)
+{
+	fake.nr_gpus = 1;
+	fake.gpu_id[0] = 1000;
+	fake.minor_nr[0] = 128;
+	fake.user_gpu_id[0] = 1000;
+	fake.pid = 42;
+	fake.real_pid = 4242;
+	fake.fail_op = -1;
+	fake_write_topology();
+	fake.bos[0] = (struct kfd_criu_bo_bucket) {
+		.addr = 0x7f0000000000, .size = BO_SIZE, .gpu_id = 1000,
+		.offset = 0x10000000, .alloc_flags = KFD_IOC_ALLOC_MEM_FLAGS_GTT,
+	};
+	fake.memory[0] = memfd_create("bo", MFD_CLOEXEC);
+	CHECK(fake.memory[0] >= 0 && !ftruncate(fake.memory[0], BO_SIZE));
+	fake.nr_bos = 1;
+}
+
+/* The first half of the buffer has something in it, the second is zero. */
+static void fill(void)
+{
+	char *map = mmap(NULL, BO_SIZE / 2, PROT_WRITE, MAP_SHARED, fake.memory[0], 0);
+
+	CHECK(map != MAP_FAILED);
+	memset(map, 0x5a, BO_SIZE / 2);
+	munmap(map, BO_SIZE / 2);
+}
+
+static void limit(rlim_t bytes)
+{
+	struct rlimit l;
+
+	CHECK(!getrlimit(RLIMIT_FSIZE, &l));
+	l.rlim_cur = bytes;
+	CHECK(!setrlimit(RLIMIT_FSIZE, &l));
+}
+
+static unsigned int images(void)
+{
+	DIR *d = opendir(ktap_dir);
+	unsigned int n = 0;
+	struct dirent *de;
+
+	while ((de = readdir(d)))
+		n += !strncmp(de->d_name, "kfd-", 4);
+	closedir(d);
+	return n;
+}
+
+static int dump(void)
+{
+	int kfd = fake_open_kfd(40), ret;
+
+	ktap_log[0] = '\0';
+	ret = dump_kfd_file(ktap_dirfd, kfd, KFD_ID);
+	close(kfd);
+	return ret;
+}
+
+static void done(void)
+{
+	char cmd[128];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", sys_topology_root());
+	CHECK(!system(cmd));
+}
+
+/* With files of at most so many bytes; what was too large is named. */
+static void too_large(rlim_t bytes, const char *name)
+{
+	char text[256];
+	int ret;
+
+	limit(bytes);
+	ret = dump();
+	limit(RLIM_INFINITY);
+	CHECK(ret == -EFBIG && !fake.paused && !images());
+	CHECK(ktap_logged(name));
+	snprintf(text, sizeof(text), "to be written to %s, where no file may have more than %lu ",
+		 ktap_dir, (unsigned long)bytes);
+	CHECK(ktap_logged(text));
+}
+
+static void test_limit(void)
+{
+	struct sigaction sa;
+
+	machine();
+	fill();
+	CHECK(!dump());
+	dump_finish();
+	CHECK(!fake.paused && !sigaction(SIGXFSZ, NULL, &sa) && sa.sa_handler == SIG_DFL);
+	too_large(1u << 20, "contents cannot be written to the image at 0x");
+	CHECK(ktap_logged(" bytes had been written"));
+	/* what is zero needs no room */
+	limit(BO_SIZE / 2 + CONTENTS_DATA_START);
+	CHECK(!dump());
+	CHECK(images() >= 3);
+	limit(RLIM_INFINITY);
+	dump_finish();
+	CHECK(!fake.paused);
+	done();
+}
 
 /* What room_text() says of errors that tests cannot have. */
 static void test_text(void)
@@ -29,6 +150,7 @@ static void test_text(void)
 }
 
 static const struct ktap_test tests[] = {
+	{ "limit", test_limit },
 	{ "text", test_text },
 };
 
