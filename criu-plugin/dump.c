@@ -306,6 +306,14 @@ static int fill_file(KfdFileEntry *e, int fd, const struct sys_holders *holders)
 	return 0;
 }
 
+/* What would not be read again is not written. */
+static int write_file(int dir, unsigned int id, const KfdFileEntry *e)
+{
+	int ret = image_check_file(id, e);
+
+	return ret ? ret : image_write_file(dir, id, e);
+}
+
 static void free_file(KfdFileEntry *e)
 {
 	if (e->holders)
@@ -361,7 +369,7 @@ static int write_kfd_file(int dir, int fd, unsigned int id, const struct dumped 
 	if (e.n_vmas)
 		e.use = &use;
 	if (!ret)
-		ret = image_write_file(dir, id, &e);
+		ret = write_file(dir, id, &e);
 	free_file(&e);
 	return ret;
 }
@@ -393,8 +401,12 @@ static int note_use(struct dumped *d, const struct snapshot *s)
 	return ret;
 }
 
-/* The state of one process, from PROCESS_INFO's counts to its images. */
-static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_args *info)
+/*
+ * The state of one process, from PROCESS_INFO's counts to its images: the small
+ * ones first, as contents take long, and may leave no room.
+ */
+static int dump_state(int dir, int fd, struct dumped *d, const struct kfd_ioctl_criu_args *info,
+		      const struct sys_holders *holders)
 {
 	struct snapshot s = {
 		.args = *info,
@@ -415,6 +427,10 @@ static int dump_state(int dir, struct dumped *d, const struct kfd_ioctl_criu_arg
 		ret = snapshot_check_maps(&s);
 	if (!ret)
 		ret = note_use(d, &s);
+	if (!ret)
+		ret = write_kfd_file(dir, fd, d->id, d, holders);
+	if (!ret)
+		ret = snapshot_prepare(dir, &s);
 	if (!ret)
 		ret = snapshot_save_contents(dir, &s);
 	if (!ret)
@@ -497,7 +513,7 @@ static int dump_dead(int dir, int fd, unsigned int id, const struct sys_holders 
 	pr_info("file %#x of /dev/kfd: the process that opened it is gone, nobody can use it\n",
 		id);
 	e.kind = KFD_FILE_DEAD;
-	ret = image_write_file(dir, id, &e);
+	ret = write_file(dir, id, &e);
 	free_file(&e);
 	return ret;
 }
@@ -529,10 +545,9 @@ static int dump_kfd(int dir, int fd, unsigned int id, const struct sys_holders *
 	d->id = known ? known->id : id;
 	d->paused = !known;
 	ret = held_check_opener(id, d->ns_pid, holders);
-	if (!ret && !known)
-		ret = dump_state(dir, d, &info);
 	if (!ret)
-		ret = write_kfd_file(dir, fd, id, d, holders);
+		ret = known ? write_kfd_file(dir, fd, id, d, holders) :
+			      dump_state(dir, fd, d, &info, holders);
 	if (ret) {
 		drop_dumped(d);
 		return ret;
@@ -601,7 +616,7 @@ int dump_render_file(int dir, int fd, unsigned int id, unsigned int minor_nr)
 		e.kind = KFD_FILE_RENDER;
 		e.has_render_minor = 1;
 		e.render_minor = minor_nr;
-		ret = image_write_file(dir, id, &e);
+		ret = write_file(dir, id, &e);
 		free_file(&e);
 	}
 	free(holders.list);

@@ -174,6 +174,7 @@ static void print_not_written(const char *name, int dir, int err, uint64_t bytes
 	pr_err("%s: cannot be written: %s\n", name, room_text(text, dir, err, bytes));
 }
 
+/* What is there may be room that image_reserve_process() has taken: it is kept. */
 static int write_message(int dir, enum image_kind kind, unsigned int id,
 			 const ProtobufCMessage *msg)
 {
@@ -193,8 +194,10 @@ static int write_message(int dir, enum image_kind kind, unsigned int id,
 	}
 	protobuf_c_message_pack(msg, (uint8_t *)(h + 1));
 	fill_header(h, kind, size - sizeof(*h), XXH64(h + 1, size - sizeof(*h), kind));
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	ret = fd < 0 ? -errno : write_all(fd, h, size);
+	if (!ret && ftruncate(fd, size))
+		ret = -errno;
 	if (fd >= 0 && close(fd) && !ret)
 		ret = -errno;
 	free(h);
@@ -462,6 +465,20 @@ static int check_file(const char *name, const KfdFileEntry *e)
 }
 
 /**
+ * image_check_file() - before kfd-file-ID.img is written: could it be read?
+ * @id: criu's number of the file
+ * @entry: the message
+ *
+ * Return: 0, or -EINVAL; the error has been logged.
+ */
+int image_check_file(unsigned int id, const KfdFileEntry *entry)
+{
+	char name[NAME_LEN];
+
+	return check_file(image_name(name, IMAGE_FILE, id, 0), entry);
+}
+
+/**
  * image_read_file() - read and check kfd-file-ID.img
  * @dir: image directory
  * @id: criu's number of the file
@@ -574,6 +591,37 @@ static int check_process(const char *name, const KfdProcess *p)
 			return ret;
 	}
 	return 0;
+}
+
+/**
+ * image_reserve_process() - before contents are written: can the rest be?
+ * @dir: image directory
+ * @id: criu's number of the file of /dev/kfd
+ * @process: the message, with chunk records of zeros
+ *
+ * Leaves a kfd-process-ID.img that is no image and has room for one.
+ *
+ * Return: 0, or a negative errno: it would not fit, or not be read again; the
+ * error has been logged.
+ */
+int image_reserve_process(int dir, unsigned int id, const KfdProcess *process)
+{
+	char name[NAME_LEN];
+	ssize_t size;
+	int fd, ret;
+
+	image_name(name, IMAGE_PROCESS, id, 0);
+	ret = check_process(name, process);
+	size = ret ? ret : file_size(name, &process->base);
+	if (size < 0)
+		return size;
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ret = fd < 0 ? -errno : room_reserve(fd, size);
+	if (fd >= 0)
+		close(fd);
+	if (ret)
+		print_not_written(name, dir, ret, size);
+	return ret;
 }
 
 /**

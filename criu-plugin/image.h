@@ -79,8 +79,10 @@ struct image_header {
 	uint64_t header_hash;
 };
 
+int image_check_file(unsigned int id, const KfdFileEntry *entry);
 int image_write_file(int dir, unsigned int id, const KfdFileEntry *entry);
 int image_write_process(int dir, unsigned int id, const KfdProcess *process);
+int image_reserve_process(int dir, unsigned int id, const KfdProcess *process);
 int image_create_contents(int dir, unsigned int id, unsigned int nr, uint64_t dump_id);
 void image_remove(int dir, unsigned int id);
 int image_write_inventory(int dir, const KfdInventory *inventory);

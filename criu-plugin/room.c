@@ -4,7 +4,9 @@
  *
  * How much a dump needs is not known before it is made: pages of zeros are not
  * stored, and there may be many. So nothing is refused for what a file system
- * says that it has left, which is an estimate on some of them anyway.
+ * says that it has left, which is an estimate on some of them anyway; what
+ * is sure to be written is written or reserved before the long part begins,
+ * and of the rest it is said how much it may be.
  *
  * A write beyond RLIMIT_FSIZE would kill criu in the middle of a dump, with its
  * code in the processes and half an image in the directory. From room_begin()
@@ -16,6 +18,7 @@
 #include "room.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -99,6 +102,25 @@ const char *room_text(char *buf, int dir, int err, uint64_t need)
 		snprintf(buf, ROOM_TEXT_SIZE, "%s: %" PRIu64 " bytes to be written to %s",
 			 strerror(-err), need, name);
 	return buf;
+}
+
+/**
+ * room_reserve() - take what a file is sure to need
+ * @fd: of the file, which is new
+ * @size: bytes
+ *
+ * Return: 0, also where files cannot be given room; or a negative errno: it
+ * would not fit.
+ */
+int room_reserve(int fd, uint64_t size)
+{
+	while (fallocate(fd, 0, 0, size)) {
+		if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+			return -errno;
+		if (errno != EINTR)
+			return 0;
+	}
+	return 0;
 }
 
 static void too_large(int sig)

@@ -12,6 +12,7 @@
 
 int room_left(int dir, uint64_t *bytes);
 const char *room_text(char *buf, int dir, int err, uint64_t need);
+int room_reserve(int fd, uint64_t size);
 void room_begin(void);
 void room_end(void);
 

@@ -168,7 +168,6 @@ static int save_to_files(int dir, struct snapshot *s, const int *files)
 	uint32_t *index = calloc(s->args.num_bos, sizeof(*index));
 	int *borrowed = calloc(s->args.num_bos, sizeof(*borrowed));
 	unsigned int nr = 0, i;
-	char label[BO_LABEL_SIZE];
 	int ret = 0;
 
 	if (!objs || !index || !borrowed)
@@ -178,14 +177,7 @@ static int save_to_files(int dir, struct snapshot *s, const int *files)
 
 		if (!bo_has_contents(bo->alloc_flags))
 			continue;
-		if (!bo->size || bo->size % CONTENTS_PAGE || bo->size > IMAGE_MAX_BO_SIZE) {
-			pr_err("process %d: %s: impossible size\n", s->ns_pid,
-			       snapshot_label(label, s, i));
-			ret = -EINVAL;
-			break;
-		}
-		s->recs[i] = calloc(contents_nr_chunks(bo->size), sizeof(**s->recs));
-		ret = s->recs[i] ? find_mapping(s, i, &objs[nr], &borrowed[nr]) : -ENOMEM;
+		ret = find_mapping(s, i, &objs[nr], &borrowed[nr]);
 		if (ret)
 			break;
 		objs[nr].size = bo->size;
@@ -205,10 +197,23 @@ static int save_to_files(int dir, struct snapshot *s, const int *files)
 	return ret;
 }
 
+/* A file system may have less and hold it, if much of it is zero. */
+static void compare_with_room(int dir, const struct snapshot *s, uint64_t bytes)
+{
+	uint64_t left;
+
+	if (!room_left(dir, &left) && left < bytes)
+		pr_warn("process %d: its buffers have %" PRIu64 " bytes, and the image directory "
+			"has room for %" PRIu64 ": the dump fails unless %" PRIu64
+			" of them are zeros\n",
+			s->ns_pid, bytes, left, bytes - left);
+}
+
 /**
  * snapshot_save_contents() - save what is in all VRAM and GTT buffers
  * @dir: image directory
- * @s: the snapshot; gets the chunk records and the sizes of the files
+ * @s: the snapshot, after snapshot_prepare(); gets the chunk records and the
+ *	sizes of the files
  *
  * Return: 0, or a negative errno; the error has been logged. What was written
  * is for image_remove().
@@ -233,8 +238,10 @@ int snapshot_save_contents(int dir, struct snapshot *s)
 		s->file_sizes[s->nr_files++] = CONTENTS_DATA_START;
 		ret = 0;
 	}
-	if (!ret)
+	if (!ret) {
+		compare_with_room(dir, s, bytes);
 		ret = save_to_files(dir, s, files);
+	}
 	for (n = 0; n < s->nr_files; n++) {
 		if (close(files[n]) && !ret) {
 			ret = -errno;
@@ -245,14 +252,33 @@ int snapshot_save_contents(int dir, struct snapshot *s)
 	return ret;
 }
 
-/**
- * snapshot_write() - write kfd-process-ID.img
- * @dir: image directory
- * @s: the snapshot, after snapshot_save_contents()
- *
- * Return: 0, or a negative errno; the error has been logged.
- */
-int snapshot_write(int dir, struct snapshot *s)
+/* Space for the chunk records of all buffers. */
+static int new_recs(struct snapshot *s)
+{
+	char label[BO_LABEL_SIZE];
+	uint32_t i;
+
+	for (i = 0; i < s->args.num_bos; i++) {
+		const struct kfd_criu_bo_bucket *bo = &s->bos[i];
+
+		if (!bo_has_contents(bo->alloc_flags))
+			continue;
+		if (!bo->size || bo->size % CONTENTS_PAGE || bo->size > IMAGE_MAX_BO_SIZE) {
+			pr_err("process %d: %s: impossible size\n", s->ns_pid,
+			       snapshot_label(label, s, i));
+			return -EINVAL;
+		}
+		s->recs[i] = calloc(contents_nr_chunks(bo->size), sizeof(**s->recs));
+		if (!s->recs[i]) {
+			pr_err("process %d: out of memory\n", s->ns_pid);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* kfd-process-ID.img, or the room for it alone. */
+static int write_or_reserve(int dir, struct snapshot *s, bool reserve)
 {
 	KfdProcess p = KFD_PROCESS__INIT;
 	KfdDevice *devices = calloc(s->args.num_devices + 1ul, sizeof(*devices));
@@ -289,13 +315,43 @@ int snapshot_write(int dir, struct snapshot *s)
 	p.priv_data.len = s->args.priv_data_size;
 	p.contents_sizes = s->file_sizes;
 	p.n_contents_sizes = s->nr_files;
-	ret = image_write_process(dir, s->id, &p);
+	ret = reserve ? image_reserve_process(dir, s->id, &p) :
+			image_write_process(dir, s->id, &p);
 out:
 	free(p.devices);
 	free(p.bos);
 	free(devices);
 	free(bos);
 	return ret;
+}
+
+/**
+ * snapshot_prepare() - before contents are saved: can the rest be?
+ * @dir: image directory
+ * @s: the snapshot; gets space for chunk records
+ *
+ * Contents take long, and what the driver gives out may be more than there is
+ * room for, or nothing that a restore would take.
+ *
+ * Return: 0, or a negative errno; the error has been logged.
+ */
+int snapshot_prepare(int dir, struct snapshot *s)
+{
+	int ret = new_recs(s);
+
+	return ret ? ret : write_or_reserve(dir, s, true);
+}
+
+/**
+ * snapshot_write() - write kfd-process-ID.img
+ * @dir: image directory
+ * @s: the snapshot, after snapshot_save_contents()
+ *
+ * Return: 0, or a negative errno; the error has been logged.
+ */
+int snapshot_write(int dir, struct snapshot *s)
+{
+	return write_or_reserve(dir, s, false);
 }
 
 /**

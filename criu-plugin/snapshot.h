@@ -48,6 +48,7 @@ struct snapshot {
 };
 
 int snapshot_check_maps(const struct snapshot *s);
+int snapshot_prepare(int dir, struct snapshot *s);
 int snapshot_save_contents(int dir, struct snapshot *s);
 int snapshot_write(int dir, struct snapshot *s);
 void snapshot_free(struct snapshot *s);

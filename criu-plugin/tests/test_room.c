@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "contents.h"
@@ -25,6 +26,8 @@
 
 #define KFD_ID		7u
 #define BO_SIZE		(16ul << 20)
+/* dump_id is random, and some of them take fewer bytes. */
+#define MARGIN		16
 
 static void machine(void)
 {
@@ -62,6 +65,14 @@ static void limit(rlim_t bytes)
 	CHECK(!getrlimit(RLIMIT_FSIZE, &l));
 	l.rlim_cur = bytes;
 	CHECK(!setrlimit(RLIMIT_FSIZE, &l));
+}
+
+static off_t size_of(const char *name)
+{
+	struct stat st;
+
+	CHECK(!fstatat(ktap_dirfd, name, &st, 0));
+	return st.st_size;
 }
 
 static unsigned int images(void)
@@ -113,21 +124,58 @@ static void too_large(rlim_t bytes, const char *name)
 static void test_limit(void)
 {
 	struct sigaction sa;
+	off_t file, process;
 
 	machine();
 	fill();
 	CHECK(!dump());
+	file = size_of("kfd-file-7.img");
+	process = size_of("kfd-process-7.img");
+	CHECK(file + MARGIN < process - 4 * MARGIN);
 	dump_finish();
 	CHECK(!fake.paused && !sigaction(SIGXFSZ, NULL, &sa) && sa.sa_handler == SIG_DFL);
+	CHECK(!unlinkat(ktap_dirfd, "kfd-file-7.img", 0));
+	too_large(file - MARGIN, "Error: kfd-file-7.img: cannot be written: ");
+	CHECK(!ktap_logged("kfd-process-7.img"));
+	/* before any contents have been written */
+	too_large(file + MARGIN, "Error: kfd-process-7.img: cannot be written: ");
+	too_large(process - 4 * MARGIN, "Error: kfd-process-7.img: cannot be written: ");
 	too_large(1u << 20, "contents cannot be written to the image at 0x");
 	CHECK(ktap_logged(" bytes had been written"));
 	/* what is zero needs no room */
 	limit(BO_SIZE / 2 + CONTENTS_DATA_START);
 	CHECK(!dump());
-	CHECK(images() >= 3);
+	CHECK(images() >= 3 && labs(size_of("kfd-process-7.img") - process) < MARGIN);
 	limit(RLIM_INFINITY);
 	dump_finish();
 	CHECK(!fake.paused);
+	done();
+}
+
+/* What restore would not take is no use to be written, and contents take long. */
+static void test_not_restorable(void)
+{
+	machine();
+	fill();
+	fake.bos[0].gpu_id = 77;
+	CHECK(dump() == -EINVAL && !fake.paused && !images());
+	CHECK(ktap_logged("Error: kfd-process-7.img: BO 0 (GTT, 0x7f0000000000, 16 MiB): "
+			  "its GPU 77 is not in the image"));
+	fake.bos[0].gpu_id = 1000;
+	fake.bos[0].addr = -4096ull;
+	CHECK(dump() == -EINVAL && !fake.paused && !images());
+	CHECK(ktap_logged("impossible size or address"));
+	fake.bos[0].addr = 0x7f0000000000;
+	dump_finish();
+	/* two GPUs that cannot be told apart */
+	fake.nr_gpus = 2;
+	fake.nr_used = 1;
+	fake.gpu_id[1] = 1000;
+	fake.minor_nr[1] = 129;
+	fake_write_topology();
+	CHECK(dump() == -EINVAL && !fake.paused && !images());
+	CHECK(ktap_logged("Error: kfd-file-7.img: GPU id 1000 occurs twice"));
+	dump_finish();
 	done();
 }
 
@@ -151,6 +199,7 @@ static void test_text(void)
 
 static const struct ktap_test tests[] = {
 	{ "limit", test_limit },
+	{ "not_restorable", test_not_restorable },
 	{ "text", test_text },
 };
 
