@@ -4,9 +4,13 @@
  *
  * criu asks for one file after the other, and of one whose image is missing the
  * plugin could only say that it is none of its own. The inventory tells. It is
- * written anew with each file that is dumped, so that what goes wrong with it
- * fails the dump, and looked at when criu loads the plugin for a restore: what
- * is missing or damaged is named before any process has been made.
+ * looked at when criu loads the plugin for a restore: what is missing or damaged
+ * is named before any process has been made.
+ *
+ * Each file is in it before anything is written or paused for that file: a
+ * directory that cannot be written to fails the dump there, and if criu dies on
+ * the way the inventory has what is missing. That it is written anew each time
+ * costs little, and at the end of a dump it would be too late to fail it.
  *
  * Dumps of older plugins have none, and their files do not say that there is.
  */
@@ -47,13 +51,12 @@ void inventory_begin(int dir)
 }
 
 /**
- * inventory_add() - a file has been dumped
+ * inventory_add() - a file is going to be dumped
  * @dir: image directory
  * @id: criu's number of the file
  * @dump_id: of the dump
  *
- * Return: 0, or a negative errno; the error has been logged, and the file's
- * images are gone.
+ * Return: 0, or a negative errno; the error has been logged.
  */
 int inventory_add(int dir, unsigned int id, uint64_t dump_id)
 {
@@ -62,7 +65,6 @@ int inventory_add(int dir, unsigned int id, uint64_t dump_id)
 
 	if (!ids) {
 		pr_err("file %#x: out of memory\n", id);
-		image_remove(dir, id);
 		return -ENOMEM;
 	}
 	inventory.dump_id = dump_id;
@@ -71,11 +73,7 @@ int inventory_add(int dir, unsigned int id, uint64_t dump_id)
 	/* names of criu's may have been added */
 	shm_free(&inventory);
 	ret = shm_collect(&inventory);
-	if (!ret)
-		ret = image_write_inventory(dir, &inventory);
-	if (ret)
-		image_remove(dir, id);
-	return ret;
+	return ret ? ret : image_write_inventory(dir, &inventory);
 }
 
 /**

@@ -89,6 +89,14 @@ static void kfd_plugin_exit(int stage, int ret)
 
 EXPORT CR_PLUGIN_REGISTER("kfd_plugin", kfd_plugin_init, kfd_plugin_exit)
 
+/* Nothing is written, and nobody paused, before it is in the inventory. */
+static int begin_file(int dir, int id)
+{
+	int ret = dump_begin();
+
+	return ret ? ret : inventory_add(dir, id, dump_get_id());
+}
+
 static int kfd_plugin_dump_file(int fd, int id)
 {
 	int dir = criu_get_image_dir(), ret;
@@ -101,12 +109,16 @@ static int kfd_plugin_dump_file(int fd, int id)
 	case SYS_DEV_KFD:
 		if (tree_has_rings())
 			return -1;
-		ret = dump_kfd_file(dir, fd, id);
+		ret = begin_file(dir, id);
+		if (!ret)
+			ret = dump_kfd_file(dir, fd, id);
 		break;
 	case SYS_DEV_RENDER:
 		if (!dump_is_our_render(minor_nr))
 			return -ENOTSUP;
-		ret = dump_render_file(dir, fd, id, minor_nr);
+		ret = begin_file(dir, id);
+		if (!ret)
+			ret = dump_render_file(dir, fd, id, minor_nr);
 		break;
 	case SYS_DEV_PRIMARY:
 		/* criu refuses it; of a GPU of KFD's, this says why. */
@@ -115,7 +127,7 @@ static int kfd_plugin_dump_file(int fd, int id)
 		foreign_check_other(fd);
 		return -ENOTSUP;
 	}
-	return ret || inventory_add(dir, id, dump_get_id()) ? -1 : 0;
+	return ret ? -1 : 0;
 }
 
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)

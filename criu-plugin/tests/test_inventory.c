@@ -130,11 +130,11 @@ static void dump(void)
 {
 	ktap_log[0] = '\0';
 	inventory_begin(ktap_dirfd);
+	CHECK(!inventory_add(ktap_dirfd, 7, DUMP_ID));
 	write_state(7);
 	write_file(7, true);
-	CHECK(!inventory_add(ktap_dirfd, 7, DUMP_ID));
-	write_file(8, false);
 	CHECK(!inventory_add(ktap_dirfd, 8, DUMP_ID));
+	write_file(8, false);
 	inventory_finish(ktap_dirfd, false);
 	CHECK(!ktap_logged("Error"));
 }
@@ -221,11 +221,43 @@ static void test_stale(void)
 	check_passes();
 	dump();
 	inventory_begin(ktap_dirfd);
-	write_file(8, false);
 	CHECK(!inventory_add(ktap_dirfd, 8, DUMP_ID));
+	write_file(8, false);
 	inventory_finish(ktap_dirfd, true);
 	CHECK(faccessat(ktap_dirfd, "kfd-inventory.img", F_OK, 0));
 	CHECK(faccessat(ktap_dirfd, "kfd-file-8.img", F_OK, 0));
+	drop_shm();
+}
+
+/* criu dies in the middle: what it was at is missing. */
+static void test_cut_off(void)
+{
+	fresh_shm();
+	inventory_begin(ktap_dirfd);
+	CHECK(!inventory_add(ktap_dirfd, 7, DUMP_ID));
+	check_fails("kfd-file-7.img: missing");
+	write_file(7, true);
+	check_fails("kfd-process-7.img: ");
+	write_state(7);
+	check_passes();
+	CHECK(!inventory_add(ktap_dirfd, 8, DUMP_ID));
+	check_fails("kfd-file-8.img: missing");
+	drop_shm();
+}
+
+/* Of a directory that is gone: nothing can be made in it. */
+static void test_not_writable(void)
+{
+	char line[256];
+
+	fresh_shm();
+	CHECK(!rmdir(ktap_dir));
+	CHECK(inventory_add(ktap_dirfd, 7, DUMP_ID) == -ENOENT);
+	snprintf(line, sizeof(line),
+		 "Error: kfd-inventory.img: cannot be written: %s: 45 bytes to be written to %s",
+		 strerror(ENOENT), ktap_dir);
+	CHECK(ktap_logged(line));
+	inventory_finish(ktap_dirfd, true);
 	drop_shm();
 }
 
@@ -333,6 +365,8 @@ static const struct ktap_test tests[] = {
 	{ "missing", test_missing },
 	{ "none", test_none },
 	{ "stale", test_stale },
+	{ "cut_off", test_cut_off },
+	{ "not_writable", test_not_writable },
 	{ "shm", test_shm },
 	{ "shm_in_use", test_shm_in_use },
 	{ "shm_hostile", test_shm_hostile },
