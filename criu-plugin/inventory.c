@@ -29,6 +29,7 @@
 #include "shm.h"
 
 static KfdInventory inventory = KFD_INVENTORY__INIT;
+static bool shm_collected;
 
 /**
  * inventory_begin() - a dump begins: what an earlier one has left is of no use
@@ -48,6 +49,15 @@ void inventory_begin(int dir)
 		kfd_inventory__free_unpacked(old, NULL);
 	}
 	image_remove_inventory(dir);
+}
+
+static int collect_shm(void)
+{
+	if (shm_collected && !shm_changed(&inventory))
+		return 0;
+	shm_free(&inventory);
+	shm_collected = true;
+	return shm_collect(&inventory);
 }
 
 /**
@@ -70,9 +80,7 @@ int inventory_add(int dir, unsigned int id, uint64_t dump_id)
 	inventory.dump_id = dump_id;
 	inventory.ids = ids;
 	ids[inventory.n_ids++] = id;
-	/* names of criu's may have been added */
-	shm_free(&inventory);
-	ret = shm_collect(&inventory);
+	ret = collect_shm();
 	return ret ? ret : image_write_inventory(dir, &inventory);
 }
 
@@ -91,6 +99,7 @@ void inventory_finish(int dir, bool failed)
 		image_remove_inventory(dir);
 	free(inventory.ids);
 	shm_free(&inventory);
+	shm_collected = false;
 	kfd_inventory__init(&inventory);
 }
 

@@ -47,6 +47,13 @@ static struct {
 	size_t nr;
 } made;
 
+/* What tells that a file has been given another name since it was saved. */
+static struct {
+	dev_t dev;
+	ino_t ino;
+	nlink_t nlink;
+} saved[IMAGE_MAX_SHM];
+
 struct use {
 	const struct stat *st;
 	bool found;
@@ -170,6 +177,9 @@ static int collect_one(int dir, const char *name, KfdInventory *inventory)
 	f = calloc(1, sizeof(*f));
 	ret = f ? save_file(dir, fd, name, &st, f) : -ENOMEM;
 	if (!ret) {
+		saved[inventory->n_shm].dev = st.st_dev;
+		saved[inventory->n_shm].ino = st.st_ino;
+		saved[inventory->n_shm].nlink = st.st_nlink;
 		inventory->shm[inventory->n_shm++] = f;
 	} else {
 		pr_err("%s/%s cannot be saved: %s\n", shm_dir, name, strerror(-ret));
@@ -208,6 +218,29 @@ int shm_collect(KfdInventory *inventory)
 		closedir(d);
 	close(dir);
 	return ret;
+}
+
+/**
+ * shm_changed() - whether what shm_collect() has saved has other names now
+ * @inventory: with it
+ *
+ * criu gives files names until the last process has been dumped. Who has what
+ * mapped does not change: the whole tree is stopped before any of it is dumped.
+ */
+bool shm_changed(const KfdInventory *inventory)
+{
+	int dir = open_dir();
+	bool changed = false;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < inventory->n_shm && !changed; i++)
+		changed = fstatat(dir, inventory->shm[i]->names[0], &st, AT_SYMLINK_NOFOLLOW) ||
+			  st.st_dev != saved[i].dev || st.st_ino != saved[i].ino ||
+			  st.st_nlink != saved[i].nlink;
+	if (dir >= 0)
+		close(dir);
+	return changed;
 }
 
 /**

@@ -14,6 +14,7 @@ extern const char *shm_dir;
 extern bool (*shm_used)(const struct stat *st);
 
 int shm_collect(KfdInventory *inventory);
+bool shm_changed(const KfdInventory *inventory);
 void shm_free(KfdInventory *inventory);
 int shm_bring(const KfdInventory *inventory);
 void shm_take_back(void);

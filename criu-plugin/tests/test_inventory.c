@@ -22,8 +22,11 @@
 
 static char shm[96];
 
+static unsigned int asked;	/* of a file, whether anybody uses it */
+
 static bool always(const struct stat *st)
 {
+	asked++;
 	return st->st_size != 7;	/* somebody else's */
 }
 
@@ -261,6 +264,39 @@ static void test_not_writable(void)
 	drop_shm();
 }
 
+/* Files of a dump are many, processes too: who uses what is asked once. */
+static void test_shm_asked_once(void)
+{
+	unsigned int id;
+
+	fresh_shm();
+	put("hsakmt_shared_mem", "12345678", 8, 0644);
+	put("sem.hsakmt_semaphore", "semaphore", 10, 0640);
+	inventory_begin(ktap_dirfd);
+	for (id = 1; id < 100; id++) {
+		CHECK(!inventory_add(ktap_dirfd, id, DUMP_ID));
+		write_file(id, false);
+	}
+	CHECK(asked == 2);
+	/* criu makes a name when it dumps the one that has the semaphore mapped */
+	CHECK(!link(in_shm("sem.hsakmt_semaphore"), in_shm("link_remap.17")));
+	for (; id < 200; id++) {
+		CHECK(!inventory_add(ktap_dirfd, id, DUMP_ID));
+		write_file(id, false);
+	}
+	CHECK(asked == 4);
+	inventory_finish(ktap_dirfd, false);
+	fresh_shm();
+	check_passes();
+	CHECK(entries() == 3 && has("hsakmt_shared_mem", "12345678", 8, 0644));
+	CHECK(ino("link_remap.17") && ino("link_remap.17") == ino("sem.hsakmt_semaphore"));
+	/* the next dump asks again */
+	inventory_begin(ktap_dirfd);
+	CHECK(!inventory_add(ktap_dirfd, 7, DUMP_ID) && asked == 6);
+	inventory_finish(ktap_dirfd, true);
+	drop_shm();
+}
+
 /* Another machine: everything is made. Here: everything stays. */
 static void test_shm(void)
 {
@@ -367,6 +403,7 @@ static const struct ktap_test tests[] = {
 	{ "stale", test_stale },
 	{ "cut_off", test_cut_off },
 	{ "not_writable", test_not_writable },
+	{ "shm_asked_once", test_shm_asked_once },
 	{ "shm", test_shm },
 	{ "shm_in_use", test_shm_in_use },
 	{ "shm_hostile", test_shm_hostile },
