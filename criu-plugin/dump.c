@@ -140,6 +140,9 @@ static const char *op_hint(int err)
 		return " (a buffer is pinned for another device: detach it first)";
 	case -EISCONN:
 		return " (it has SMI events open: close them first)";
+	case -EMFILE:
+	case -ENFILE:
+		return " (criu needs an fd for each buffer: raise ulimit -n, or fs.file-max)";
 	case -ETIME:
 		return " (a queue did not stop in time: try again when the GPU is less busy)";
 	default:

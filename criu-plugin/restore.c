@@ -54,6 +54,9 @@ static const char *op_hint(int err)
 	case -ENOMEM:
 	case -ENOSPC:
 		return " (not enough VRAM, memory or queues: stop other GPU programs)";
+	case -EMFILE:
+	case -ENFILE:
+		return " (criu needs an fd for each buffer: raise ulimit -n, or fs.file-max)";
 	case -EBUSY:
 		return " (the process has GPU state already, or a render node has an owner)";
 	default:

@@ -179,6 +179,18 @@ static void test_not_restorable(void)
 	done();
 }
 
+/* As many fds as there are buffers are not to be had. */
+static void test_no_fds(void)
+{
+	machine();
+	fake.fail_op = KFD_CRIU_OP_CHECKPOINT;
+	fake.fail_err = -EMFILE;
+	CHECK(dump() == -EMFILE && !fake.paused && !images());
+	CHECK(ktap_logged("(criu needs an fd for each buffer: raise ulimit -n"));
+	dump_finish();
+	done();
+}
+
 /* What room_text() says of errors that tests cannot have. */
 static void test_text(void)
 {
@@ -200,6 +212,7 @@ static void test_text(void)
 static const struct ktap_test tests[] = {
 	{ "limit", test_limit },
 	{ "not_restorable", test_not_restorable },
+	{ "no_fds", test_no_fds },
 	{ "text", test_text },
 };
 
