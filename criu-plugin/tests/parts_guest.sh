@@ -14,6 +14,7 @@ set -u
 
 dir=/tmp/parts
 steps=9000	# many times what a dump takes
+memory=(--vram 16)
 
 # await WHAT COMMAND...: until it is true
 await()
@@ -53,7 +54,7 @@ start()
 {
 	rm -rf $dir
 	mkdir -p $dir/pre $dir/img
-	setsid build/demo/gpu_chain --steps $steps --vram 16 --status $dir/status \
+	setsid build/demo/gpu_chain --steps $steps "${memory[@]}" --status $dir/status \
 		< /dev/null > $dir/log 2>&1 &
 	PID=$!
 	disown	# or bash tells that it was killed
@@ -129,6 +130,9 @@ lazy()
 	kill -9 "$PID" 2> /dev/null
 	result lazy
 }
+
+# What is above is for other scripts as well.
+[ "${BASH_SOURCE[0]}" = "$0" ] || return 0
 
 load_modules vram_mb=64
 echo "KTAP version 1"
