@@ -128,9 +128,12 @@ static int __init kfd_module_init(void)
 	if (ret)
 		return ret;
 	kfd_memory_init();
-	ret = kfd_criu_init();
+	ret = kfd_svm_init();
 	if (ret)
 		goto err_process;
+	ret = kfd_criu_init();
+	if (ret)
+		goto err_svm;
 	kfd_connect();
 	ret = kfd_chardev_init();
 	if (ret)
@@ -157,6 +160,8 @@ err_chardev:
 	kfd_chardev_exit();
 err_criu:
 	kfd_criu_exit();
+err_svm:
+	kfd_svm_exit();
 err_process:
 	kfd_process_exit();
 	return ret;
@@ -173,6 +178,7 @@ static void __exit kfd_module_exit(void)
 	kfd_process_sysfs_exit();
 	kfd_chardev_exit();
 	kfd_criu_exit();
+	kfd_svm_exit();
 	kfd_process_exit();
 }
 

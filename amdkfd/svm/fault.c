@@ -57,7 +57,7 @@ void kfd_svm_gpu_fault(struct kfd_process *p, struct kfd_device *dev,
 		if (!kfifo_put(&svm->faults, entry))
 			svm->faults_lost = true;
 		spin_unlock(&svm->fault_lock);
-		queue_work(system_unbound_wq, &svm->fault_work);
+		queue_work(kfd_svm_wq, &svm->fault_work);
 	}
 	rcu_read_unlock();
 }

@@ -33,7 +33,7 @@ static void svm_schedule_strike(struct kfd_svm *svm, unsigned int ms)
 {
 	lockdep_assert_held(&svm->process->mirrors.notifier_lock);
 	if (!svm->closing)
-		queue_delayed_work(system_unbound_wq, &svm->strike_work,
+		queue_delayed_work(kfd_svm_wq, &svm->strike_work,
 				   msecs_to_jiffies(ms));
 }
 

@@ -12,8 +12,15 @@
  */
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "svm.h"
+
+/*
+ * Where faults are resolved and holes struck out. Both may wait for a page that takes
+ * for ever, which must hold up nobody but who waits for one of ours.
+ */
+struct workqueue_struct *kfd_svm_wq;
 
 /* --- holds ----------------------------------------------------------------- */
 
@@ -322,3 +329,25 @@ const struct kfd_component_ops kfd_svm_component_ops = {
 	.process_init = svm_process_init,
 	.process_fini = svm_process_fini,
 };
+
+/**
+ * kfd_svm_init() - what all processes' shared virtual memory needs
+ *
+ * Context: module initialisation. May sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kfd_svm_init(void)
+{
+	kfd_svm_wq = alloc_workqueue("amdkfd_svm", WQ_UNBOUND, 0);
+	return kfd_svm_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * kfd_svm_exit() - undo kfd_svm_init(), when there is no process any more
+ *
+ * Context: module exit. May sleep.
+ */
+void kfd_svm_exit(void)
+{
+	destroy_workqueue(kfd_svm_wq);
+}

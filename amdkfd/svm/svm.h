@@ -295,6 +295,9 @@ static inline void kfd_svm_device_unused(struct kfd_device *dev)
 #endif
 
 /* svm.c */
+extern struct workqueue_struct *kfd_svm_wq;
+int kfd_svm_init(void);
+void kfd_svm_exit(void);
 extern const struct kfd_component_ops kfd_svm_component_ops;
 extern const struct kfd_svm_ops kfd_svm_ops;
 bool kfd_svm_held(struct kfd_svm *svm, u64 start, u64 last,
