@@ -91,7 +91,7 @@ static bool kfd_class_exists(void)
 {
 	struct kernfs_node *classes, *kfd = NULL;
 
-	classes = kernfs_find_and_get(kernel_kobj->sd->parent, "class");
+	classes = kernfs_find_and_get(kfd_compat_kernfs_parent(kernel_kobj->sd), "class");
 	if (classes)
 		kfd = kernfs_find_and_get(classes, "kfd");
 	kernfs_put(classes);

@@ -124,11 +124,12 @@ static void free_parts(struct part_list *parts)
 
 static int parse_parts(const struct restore_state *st, const char *value, struct part_list *parts)
 {
+	const char *comma;
 	char *rest, *text;
 	size_t max = 1;
 	int ret = 0;
 
-	for (rest = strchr(value, ','); rest; rest = strchr(rest + 1, ','))
+	for (comma = strchr(value, ','); comma; comma = strchr(comma + 1, ','))
 		max++;
 	parts->text = strdup(value);
 	parts->list = calloc(max, sizeof(*parts->list));

@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+/* hsakmt.h of ROCm 6 has a prototype with this, and nothing else of it */
+struct kfd_ioctl_dbg_trap_args;
 #include <hsakmt.h>
 
 /**

@@ -12,6 +12,8 @@
 
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/kernfs.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 
@@ -85,6 +87,74 @@ static inline void kfd_compat_vm_flags_clear(struct vm_area_struct *vma, vm_flag
 #define KFD_COMPAT_DRM_DRIVER_DATE(d)	.date = (d),
 #else
 #define KFD_COMPAT_DRM_DRIVER_DATE(d)
+#endif
+
+/**
+ * kfd_compat_kernfs_parent() - the directory that a node of sysfs is in
+ * @node: one that is never renamed, and that the caller keeps
+ *
+ * Return: the node, without a reference.
+ */
+static inline struct kernfs_node *kfd_compat_kernfs_parent(const struct kernfs_node *node)
+{
+#ifdef HAVE_KERNFS_PARENT_RCU
+	return rcu_dereference_protected(node->__parent, true);
+#else
+	return node->parent;
+#endif
+}
+
+/**
+ * kfd_compat_vma_is_cow() - whether a mapping's pages are copied when written to
+ * @vma: the mapping, its mmap_lock held or not yet reachable
+ */
+static inline bool kfd_compat_vma_is_cow(const struct vm_area_struct *vma)
+{
+#ifdef HAVE_VMA_IS_COW_MAPPING
+	return vma_is_cow_mapping(vma);
+#else
+	return is_cow_mapping(vma->vm_flags);
+#endif
+}
+
+/**
+ * kfd_compat_page_pgmap() - the device memory that a page is of
+ * @page: a page of ZONE_DEVICE
+ */
+static inline struct dev_pagemap *kfd_compat_page_pgmap(const struct page *page)
+{
+#ifdef HAVE_PAGE_PGMAP
+	return page_pgmap(page);
+#else
+	return page->pgmap;
+#endif
+}
+
+/*
+ * kfd_compat_zone_device_page_init() - make a free page of device memory one that is
+ * used; it may forget the page's zone_device_data. A macro because not every
+ * configuration has what it is for.
+ */
+#ifdef HAVE_ZONE_DEVICE_PAGE_INIT_PGMAP
+#define kfd_compat_zone_device_page_init(page, pgmap)	zone_device_page_init(page, pgmap, 0)
+#else
+#define kfd_compat_zone_device_page_init(page, pgmap) \
+	do { (void)(pgmap); zone_device_page_init(page); } while (0)
+#endif
+
+/*
+ * Member of an initializer of struct dev_pagemap_ops: what is told of a page of device
+ * memory that nobody uses any more. KFD_COMPAT_PAGEMAP_FREE_ARG is its argument, of which
+ * kfd_compat_freed_page() makes the page.
+ */
+#ifdef HAVE_PAGEMAP_FOLIO_FREE
+#define KFD_COMPAT_PAGEMAP_FREE(f)	.folio_free = (f),
+#define KFD_COMPAT_PAGEMAP_FREE_ARG	struct folio *
+#define kfd_compat_freed_page(arg)	folio_page(arg, 0)
+#else
+#define KFD_COMPAT_PAGEMAP_FREE(f)	.page_free = (f),
+#define KFD_COMPAT_PAGEMAP_FREE_ARG	struct page *
+#define kfd_compat_freed_page(arg)	(arg)
 #endif
 
 #endif

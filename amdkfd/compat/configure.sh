@@ -158,6 +158,24 @@ probe HAVE_MEMFD_PIN_FOLIOS "linux/mm.h" \
 probe HAVE_HUGETLB_INDEX_IN_HUGE_PAGES "linux/pagemap.h" \
 	'pgoff_t (*f)(struct page *) = hugetlb_basepage_index; (void)f;'
 
+probe HAVE_KERNFS_PARENT_RCU "linux/kernfs.h" \
+	'void *p = ((struct kernfs_node *)NULL)->__parent; (void)p;'
+
+probe HAVE_VMA_IS_COW_MAPPING "linux/mm.h" \
+	'(void)vma_is_cow_mapping((const struct vm_area_struct *)NULL);'
+
+probe HAVE_PAGE_PGMAP "linux/mm.h linux/memremap.h" \
+	'(void)page_pgmap((const struct page *)NULL);'
+
+probe HAVE_ZONE_DEVICE_PAGE_INIT_PGMAP "linux/memremap.h" \
+	'zone_device_page_init((struct page *)NULL, (struct dev_pagemap *)NULL, 0);'
+
+probe HAVE_PAGEMAP_FOLIO_FREE "linux/memremap.h" \
+	'static const struct dev_pagemap_ops o = { .folio_free = NULL }; (void)o;'
+
+probe HAVE_DRM_FILE_SYNCOBJ_XA "drm/drm_file.h" \
+	'void *p = &((struct drm_file *)NULL)->syncobj_xa; (void)p;'
+
 run_probes
 write_header > "$tmp/header"
 mv "$tmp/header" "$out"

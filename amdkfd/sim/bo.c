@@ -142,10 +142,10 @@ static int sim_bo_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 	 * libhsakmt reserves the CPU's side of memory it will not touch by a
 	 * private mapping without any access; it may never get one either.
 	 */
-	if (is_cow_mapping(vma->vm_flags) &&
+	if (kfd_compat_vma_is_cow(vma) &&
 	    !(vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
 		kfd_compat_vm_flags_clear(vma, VM_MAYWRITE);
-	if (is_cow_mapping(vma->vm_flags))
+	if (kfd_compat_vma_is_cow(vma))
 		return -EINVAL;
 
 	kfd_compat_vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTCOPY |

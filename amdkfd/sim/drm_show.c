@@ -20,6 +20,8 @@
 
 #include <drm/drm_file.h>
 
+#include "compat/drm.h"
+
 #include "drm_node.h"
 #include "memory.h"
 
@@ -99,8 +101,7 @@ void sim_count_made(struct drm_file *file, struct kfd_gpu_vm_made *made)
 	made->gem_handles = sim_count_idr(&file->object_idr, &file->table_lock);
 	made->contexts = sim_count_xa(&f->ctxs);
 	made->bo_lists = sim_count_xa(&f->lists);
-	made->syncobjs = sim_count_idr(&file->syncobj_idr,
-				       &file->syncobj_table_lock);
+	made->syncobjs = sim_count_xa(kfd_compat_drm_syncobjs(file));
 	made->jobs = sim_vm_jobs(f->vm);
 }
 

@@ -42,6 +42,8 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "compat/compat.h"
+
 #include "../smi.h"
 #include "svm.h"
 
@@ -91,7 +93,7 @@ static DEFINE_MUTEX(svm_regions_lock);
 
 static struct kfd_svm_region *to_region(const struct page *page)
 {
-	return container_of(page->pgmap, struct kfd_svm_region, pagemap);
+	return container_of(kfd_compat_page_pgmap(page), struct kfd_svm_region, pagemap);
 }
 
 static struct kfd_svm_region *svm_region(struct kfd_device *dev)
@@ -119,14 +121,15 @@ static struct page *svm_page_new(struct kfd_svm_region *region,
 	spin_unlock(&region->lock);
 	if (!page)
 		return NULL;
+	kfd_compat_zone_device_page_init(page, &region->pagemap);
 	page->zone_device_data = backing;
-	zone_device_page_init(page);
 	return page;
 }
 
 /* Nobody maps it any more: struct dev_pagemap_ops. */
-static void svm_page_free(struct page *page)
+static void svm_page_free(KFD_COMPAT_PAGEMAP_FREE_ARG freed)
 {
+	struct page *page = kfd_compat_freed_page(freed);
 	struct kfd_svm_region *region = to_region(page);
 	struct kfd_device *dev = region->dev;
 	struct page *backing = page->zone_device_data;
@@ -260,7 +263,7 @@ static vm_fault_t svm_cpu_fault(struct vm_fault *vmf)
 }
 
 static const struct dev_pagemap_ops svm_pagemap_ops = {
-	.page_free = svm_page_free,
+	KFD_COMPAT_PAGEMAP_FREE(svm_page_free)
 	.migrate_to_ram = svm_cpu_fault,
 };
 
@@ -405,7 +408,7 @@ static unsigned long svm_choose(struct svm_move *move, bool *shared)
 		if (!(move->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
 		page = migrate_pfn_to_page(move->src[i]);
-		if (page && (!PageAnon(page) || PageKsm(page)))
+		if (page && (!PageAnon(page) || folio_test_ksm(page_folio(page))))
 			continue;
 		if (page && writable && !(move->src[i] & MIGRATE_PFN_WRITE)) {
 			*shared = true;
