@@ -5,8 +5,7 @@
 OUT ?= build
 # Kernels to build for: the newest installed headers of each series.
 # None before "make setup" has installed them, and what lists them.
-KVER ?= $(if $(wildcard /usr/bin/python3),$(shell vm/kernels.py headers 6.1) \
-	$(shell vm/kernels.py headers 6.12))
+KVER ?= $(if $(wildcard /usr/bin/python3),$(shell vm/kernels.py every))
 # One that is named may be a series; with KDIR= it is a mere name.
 ifneq ($(filter-out file,$(origin KVER)),)
 ifneq ($(KDIR),)
@@ -53,6 +52,8 @@ help:
 #:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
 #:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel:
 #:                    its version, or a series for the newest of it (KVER=6.1)
+#:   world            make another release of Debian for guests, and build in it what they
+#:                    run; WORLD=bookworm, trixie or sid (vm/run --world)
 #:   debug-kernel     build the kernel of vm/debug.config, kept outside of this tree
 #:   check-debug      all selftests, KUnit and the end-to-end test in that kernel
 #:   fuzz             mutants of images into RESTORE in that kernel until one is a bug;
@@ -119,6 +120,11 @@ bench-tools:
 demo-tools:
 	$(call alone,demo) $(MAKE) -C demo OUT=$(abspath $(OUT))/demo
 
+# What runs in a guest, without what is tested where it is built.
+.PHONY: programs
+programs: plugin demo-tools
+	$(call alone,selftests) $(MAKE) -C selftests OUT=$(abspath $(OUT))/selftests tests
+
 .PHONY: setup
 setup:
 	scripts/setup
@@ -136,6 +142,13 @@ check:
 check-all:
 	@scripts/setup
 	@ROUNDS="$(ROUNDS)" scripts/check --all $(if $(RESUME),--resume) $(TESTS)
+
+# All that a guest runs, built in its world with its compiler.
+.PHONY: world
+world:
+	@scripts/setup
+	@vm/world $(or $(WORLD),$(error WORLD=bookworm, trixie or sid)) > /dev/null
+	@vm/world --in $(WORLD) $(MAKE) -s modules programs
 
 .PHONY: debug-kernel
 debug-kernel:

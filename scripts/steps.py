@@ -10,6 +10,7 @@ import os
 import sys
 
 import kernels
+import worlds
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 LOGS = os.path.join(TOP, "build", "check")
@@ -131,7 +132,34 @@ def steps(size):
     out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
     out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=40, group="builds"))
     out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=20, group="builds"))
-    return out + bench_steps() + long_steps()
+    return out + world_steps() + bench_steps() + long_steps()
+
+
+def in_world(what, world, series, command, timeout, budget):
+    """A step that runs a command which prints KTAP in a guest of another release."""
+    name = f"{what}-{world}-{series}"
+    klog = os.path.join(LOGS, name + ".klog")
+    return Step(name, ["vm/run", "--world", world, "--kernel", series, "--timeout", str(timeout),
+                       "--log", klog, "--", *command],
+                [f"modules-{world}-{series}", f"programs-{world}"], tap=True, klog=klog,
+                timeout=timeout + BOOT, sizes=[ALL], budget=budget, group="driver")
+
+
+def world_steps(world="trixie"):
+    """What runs in another release than this machine's, which is made and built in first."""
+    inside = ["vm/world", "--in", world]
+    made = [f"world-{world}"]
+    out = [Step(made[0], ["vm/world", world], timeout=2400, sizes=[ALL], budget=420),
+           Step(f"programs-{world}", [*inside, "make", "-s", "programs"],
+                made, timeout=900, sizes=[ALL], budget=150, group="builds")]
+    for series in worlds.WORLDS[world].series:
+        out += [
+            Step(f"modules-{world}-{series}", [*inside, "make", "-s", "modules", f"KVER={series}"],
+                 made, timeout=900, env={"JOBS": "1"}, sizes=[ALL], budget=120, group="builds"),
+            in_world("plugin", world, series, ["criu-plugin/tests/criu_guest.sh"], 600, 150),
+            in_world("fast", world, series, ["selftests/run_guest", "--fast"], 600, 120),
+        ]
+    return out
 
 
 def build_steps(size):

@@ -4,6 +4,7 @@
 
     kernels.py image SERIES      newest bootable KVER of the series (6.1, 6.12)
     kernels.py headers SERIES    newest KVER of the series that has a header tree
+    kernels.py every             that, of each series that there is
     kernels.py build KVER        directory that modules for it are built with
     kernels.py resolve NAME...   the KVERs that modules can be built for: each NAME is
                                  one, or a series
@@ -16,7 +17,8 @@ import os
 import re
 import sys
 
-SERIES = ("6.1", "6.12")
+# Debian's releases and those of their kernels that are tested, oldest first
+RELEASES = {"bookworm": ("6.1", "6.12"), "trixie": ("6.12", "7.3")}
 DEBUG = "debug"
 CACHE = os.environ.get("AMDKFD_CR_CACHE") or os.path.expanduser("~/.cache/amdkfd-cr")
 DEBUG_KERNEL = os.path.join(CACHE, "debug-kernel", "current")
@@ -26,22 +28,52 @@ def _sort_key(kver):
     return [int(n) for n in re.findall(r"\d+", kver)]
 
 
+def all_series(root=""):
+    """The series of all kernels that can be booted, oldest first; root: of another file
+    system than this machine's."""
+    try:
+        names = os.listdir(root + "/boot")
+    except FileNotFoundError:
+        return []
+    found = {match[1] for name in names
+             if (match := re.fullmatch(r"vmlinuz-(\d+\.\d+)\..*", name))}
+    return sorted(found, key=_sort_key)
+
+
+def _release():
+    """The name of this machine's Debian, or an empty one."""
+    try:
+        with open("/etc/os-release") as f:
+            return next((line.split("=")[1].strip() for line in f
+                         if line.startswith("VERSION_CODENAME=")), "")
+    except OSError:
+        return ""
+
+
+# of this machine's kernels; of a Debian that nobody knows yet whatever it has
+SERIES = RELEASES.get(_release()) or tuple(all_series()) or RELEASES["bookworm"]
+
+
 def _pattern(series):
     return re.compile(re.escape(series) + r"(\.\d+)+(-\d+)?([+~][\w.~]+)?-amd64")
 
 
-def installed(kind, series):
-    """All KVERs of a series, newest first; kind is 'image' or 'headers'."""
+def installed(kind, series, root=""):
+    """All KVERs of a series, newest first; kind is 'image' or 'headers'.
+
+    root: of another file system than this machine's. Its header trees are links to
+    within it, so that nothing is said here of those.
+    """
     try:
-        names = os.listdir("/lib/modules")
+        names = os.listdir(root + "/lib/modules")
     except FileNotFoundError:
         names = []
     found = []
     for kver in names:
         if not _pattern(series).fullmatch(kver):
             continue
-        need = {"image": f"/boot/vmlinuz-{kver}",
-                "headers": f"/lib/modules/{kver}/build/Makefile"}[kind]
+        need = {"image": f"{root}/boot/vmlinuz-{kver}",
+                "headers": f"{root}/lib/modules/{kver}/build/Makefile"}[kind]
         if os.path.exists(need):
             found.append(kver)
     return sorted(found, key=_sort_key, reverse=True)
@@ -63,11 +95,11 @@ def build_dir(kver):
     return f"/lib/modules/{kver}/build"
 
 
-def newest(kind, series):
-    """The newest KVER of a series, or None."""
+def newest(kind, series, root=""):
+    """The newest KVER of a series, or None; root: as above."""
     if series == DEBUG:
         return debug_release()
-    found = installed(kind, series)
+    found = installed(kind, series, root)
     return found[0] if found else None
 
 
@@ -89,6 +121,9 @@ def resolve(names):
 
 
 def main():
+    if sys.argv[1:] == ["every"]:
+        print(" ".join(k for s in SERIES if (k := newest("headers", s))))
+        return 0
     if sys.argv[1:2] == ["resolve"]:
         print(" ".join(resolve(sys.argv[2:])))
         return 0
