@@ -322,7 +322,11 @@ static int kfd_ioctl_copy_in(const struct kfd_ioctl_desc *desc,
 
 	if (copy_from_user(data, uarg, size))
 		return -EFAULT;
-	if (usize > ksize) {
+	/*
+	 * Userspace that is newer than the driver relies on it that mainline
+	 * ignores what it does not know. Of our own calls nobody does.
+	 */
+	if (usize > ksize && _IOC_NR(desc->cmd) >= AMDKFD_EXTENSION_START) {
 		ret = check_zeroed_user(uarg + ksize, usize - ksize);
 		if (ret <= 0)
 			return ret ?: -E2BIG;

@@ -20,8 +20,9 @@
  * part of the request number. A caller with a shorter struct than the
  * driver's has the missing tail read as zero, and gets back only what it has
  * room for; a struct so short that a mandatory field is cut off is %EINVAL.
- * A caller with a longer struct than the driver's must have zeros in what the
- * driver does not know, else %E2BIG; the unknown tail is not written to.
+ * Of a caller with a longer struct than the driver's the tail is neither looked
+ * at nor written to, as with the in-tree driver; in the extensions, which are
+ * this driver's alone, it has to be zeros, else %E2BIG.
  *
  * **Pointers** are carried as __u64 and name memory of the calling process.
  * A count that goes with a pointer counts array elements, not bytes, unless
@@ -49,8 +50,8 @@
  * An errno has one meaning across the whole interface:
  *
  * %E2BIG
- *	A struct or a checkpoint image ends in non-zero bytes that this driver
- *	does not know: it was made by something newer.
+ *	The struct of an extension or a checkpoint image ends in non-zero bytes
+ *	that this driver does not know: it was made by something newer.
  * %EACCES
  *	The caller may not use a privileged operation: every checkpoint or
  *	restore operation asks for CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN.
