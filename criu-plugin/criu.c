@@ -10,6 +10,7 @@
  *    it owns that fd, and closes it.
  *  - Up to 3.19 criu runs scripts after it has unloaded plugins, so that these
  *    can still make a dump fail; since 4.0 before.
+ *  - Since 4.1 criu's inventory lists the plugins that a restore needs.
  *  - After 4.2 RESTORE_EXT_FILE has a second argument, which criu does not set
  *    before and looks at afterwards.
  *
@@ -142,6 +143,38 @@ pid_t criu_root(void)
 	    item->sibling[0] != item->sibling || !item->pid || item->pid->item != item)
 		return 0;
 	return item->pid->real > 0 ? item->pid->real : 0;
+}
+
+/**
+ * criu_require_plugin() - a restore of this dump shall not be tried without the plugin
+ * @name: of the plugin
+ *
+ * Since 4.1 criu lists in its inventory which plugins a restore needs.
+ *
+ * Return: 0, also where criu has no such list; -ENOMEM.
+ */
+int criu_require_plugin(const char *name)
+{
+	int (*add)(const char *name) = (int (*)(const char *))find("add_inventory_plugin");
+
+	return add && add(name) ? -ENOMEM : 0;
+}
+
+/**
+ * criu_plugin_is_here() - criu is about to restore what may need the plugin
+ * @name: of the plugin
+ *
+ * Where it does, criu would miss it otherwise. What is restored goes by the
+ * plugin's own inventory: a dump may be of an older plugin, which has not listed
+ * itself.
+ */
+void criu_plugin_is_here(const char *name)
+{
+	bool (*take)(const char *name, size_t len) =
+		(bool (*)(const char *, size_t))find("check_and_remove_inventory_plugin");
+
+	if (take)
+		take(name, strlen(name));
 }
 
 /* Whether criu was called as "criu dump ...", and by no other program's message. */

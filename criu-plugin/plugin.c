@@ -28,6 +28,10 @@
 #include "tracees.h"
 
 #define EXPORT __attribute__((visibility("default")))
+#define NAME "kfd_plugin"
+
+/* criu's inventory has the plugin. */
+static bool required;
 
 /* criu has not looked at any process yet, and ends when this fails. */
 static int kfd_plugin_init(int stage)
@@ -41,6 +45,8 @@ static int kfd_plugin_init(int stage)
 			return -1;
 		inventory_begin(criu_get_image_dir());
 	}
+	if (stage == CR_PLUGIN_STAGE__RESTORE)
+		criu_plugin_is_here(NAME);
 	if (stage == CR_PLUGIN_STAGE__RESTORE && inventory_check(criu_get_image_dir())) {
 		shm_take_back();
 		return -1;
@@ -83,17 +89,24 @@ static void kfd_plugin_exit(int stage, int ret)
 	else if (stage == CR_PLUGIN_STAGE__DUMP)
 		check_unasked();
 	looked_for_rings = false;
+	required = false;
 	dump_finish();
 	inventory_finish(criu_get_image_dir(), ret);
 }
 
-EXPORT CR_PLUGIN_REGISTER("kfd_plugin", kfd_plugin_init, kfd_plugin_exit)
+EXPORT CR_PLUGIN_REGISTER(NAME, kfd_plugin_init, kfd_plugin_exit)
 
-/* Nothing is written, and nobody paused, before it is in the inventory. */
+/* Nothing is written, and nobody paused, before it is in the inventories. */
 static int begin_file(int dir, int id)
 {
 	int ret = dump_begin();
 
+	if (!ret && !required) {
+		ret = criu_require_plugin(NAME);
+		if (ret)
+			pr_err("file %#x: out of memory\n", id);
+		required = !ret;
+	}
 	return ret ? ret : inventory_add(dir, id, dump_get_id());
 }
 

@@ -280,7 +280,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..45"
+echo "1..46"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -307,6 +307,7 @@ containers
 damaged
 options
 missing_image
+without_plugin
 round_trip inherited inherited 2
 orphan orphan
 orphan orphan_exec

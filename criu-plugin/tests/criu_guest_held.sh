@@ -74,6 +74,24 @@ missing_image()
 	result missing_image
 }
 
+# A criu without the plugin does not restore; one that lists plugins says what it misses.
+without_plugin()
+{
+	start bos 1
+	run_criu dump -t "$PID" || why "no dump"
+	gone
+	mkdir -p $dir/empty
+	criu restore -d -D $dir/img -o without.log -v4 -L $dir/empty > $dir/out 2>&1 &&
+		why "restored without the plugin"
+	if grep -q check_inventory_plugins "$(command -v criu)" &&
+	   ! grep -q 'Missing required plugin: kfd_plugin' $dir/img/without.log; then
+		why "criu misses nothing: $(grep Error $dir/img/without.log)"
+	fi
+	run_criu restore -d && finish 1
+	kill -9 "$PID" 2>/dev/null
+	result without_plugin
+}
+
 # orphan MODE: the file of a parent that is gone comes back as just that
 orphan()
 {

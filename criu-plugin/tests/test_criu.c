@@ -8,6 +8,7 @@
 #include <criu/criu-plugin.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #if __has_include("criu/version.h")
@@ -244,7 +245,42 @@ static void test_no_script_without_command(void)
 	CHECK(!scripts);
 }
 
+/* Only criu since 4.1 has a list; these two have the hooks of 4.1 and of later. */
+#define LISTS_PLUGINS	(CRIU_HOOKS >= 12)
+
+static char listed[64];
+
+#if LISTS_PLUGINS
+EXPORT int add_inventory_plugin(const char *name)
+{
+	snprintf(listed, sizeof(listed), "%s", name);
+	return strcmp(name, "no memory") ? 0 : -1;
+}
+
+EXPORT bool check_and_remove_inventory_plugin(const char *name, size_t n)
+{
+	bool is_it = !strncmp(name, listed, n);
+
+	CHECK(n == strlen(name));
+	if (is_it)
+		listed[0] = '\0';
+	return is_it;
+}
+#endif
+
+static void test_required(void)
+{
+	CHECK(!criu_require_plugin("some_plugin"));
+	CHECK(!strcmp(listed, LISTS_PLUGINS ? "some_plugin" : ""));
+	criu_plugin_is_here("some_plugin");
+	CHECK(!listed[0]);
+	/* a dump by who has not listed it */
+	criu_plugin_is_here("some_plugin");
+	CHECK(criu_require_plugin("no memory") == (LISTS_PLUGINS ? -ENOMEM : 0));
+}
+
 static const struct ktap_test tests[] = {
+	{ "required", test_required },
 	{ "root", test_root },
 	{ "no_script_without_command", test_no_script_without_command },
 	{ "one_after_the_other", test_one_after_the_other },
