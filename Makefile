@@ -173,7 +173,7 @@ fuzz:
 demo:
 	@demo/run --check
 	@scripts/setup
-	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(KERNEL))"
 	@$(MAKE) -s plugin demo-tools
 	@demo/run
 
@@ -181,7 +181,7 @@ demo:
 demo-liveupdate:
 	@demo/run --check DEMO=liveupdate
 	@scripts/setup
-	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(KERNEL))"
 	@$(MAKE) -s demo-tools
 	@demo/run DEMO=liveupdate
 
@@ -189,7 +189,7 @@ demo-liveupdate:
 bench:
 	@bench/run --check
 	@scripts/setup
-	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(or $(KERNEL),6.1))"
+	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(KERNEL))"
 	@$(MAKE) -s plugin bench-tools
 	@bench/run
 

@@ -5,6 +5,14 @@
 # All that can be set is looked at before anything is built or booted (--check does that
 # alone); what is not understood is refused with one line and exit code 2.
 
+# The series of this machine's kernels, as vm/kernels.py has them: that needs what has not
+# been installed yet.
+read -ra SERIES < <(
+	# shellcheck source=/dev/null
+	. /etc/os-release
+	grep -v '^#' vm/releases | { grep "^$VERSION_CODENAME " || tail -n 1 vm/releases; } |
+		tr -d '()' | cut -d ' ' -f 2-)
+
 refuse()
 {
 	echo "$ME: $*" >&2

@@ -30,6 +30,7 @@ make_tree()
 	mkdir -p "$tmp"/tree/{demo,bench,vm,build/demo,build/bench,build/criu-plugin}
 	cp "$top"/demo/{run,host_lib.sh} "$tmp/tree/demo/"
 	cp "$top/bench/run" "$tmp/tree/bench/"
+	cp "$top/vm/releases" "$tmp/tree/vm/"
 	(cd "$tmp/tree/build" && touch demo/{gpu_chain,liveupdate-1,liveupdate-2} \
 		bench/{kfd_bench,target} criu-plugin/kfd_plugin.so)
 	cat > "$tmp/tree/vm/run" <<-'END'

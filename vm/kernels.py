@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which kernels there are to boot and to build for.
 
-    kernels.py image SERIES      newest bootable KVER of the series (6.1, 6.12)
-    kernels.py headers SERIES    newest KVER of the series that has a header tree
+    kernels.py image [SERIES]    newest bootable KVER of the series (the first of vm/releases)
+    kernels.py headers [SERIES]  newest KVER of the series that has a header tree
     kernels.py every             that, of each series that there is
     kernels.py build KVER        directory that modules for it are built with
     kernels.py resolve NAME...   the KVERs that modules can be built for: each NAME is
@@ -17,8 +17,6 @@ import os
 import re
 import sys
 
-# Debian's releases and those of their kernels that are tested, oldest first
-RELEASES = {"bookworm": ("6.1", "6.12"), "trixie": ("6.12", "7.3")}
 DEBUG = "debug"
 CACHE = os.environ.get("AMDKFD_CR_CACHE") or os.path.expanduser("~/.cache/amdkfd-cr")
 DEBUG_KERNEL = os.path.join(CACHE, "debug-kernel", "current")
@@ -40,6 +38,13 @@ def all_series(root=""):
     return sorted(found, key=_sort_key)
 
 
+def _read_releases():
+    """vm/releases as {name: words}, in its order."""
+    with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "releases")) as f:
+        lines = [line.split("#")[0].split() for line in f]
+    return {words[0]: words[1:] for words in lines if words}
+
+
 def _release():
     """The name of this machine's Debian, or an empty one."""
     try:
@@ -50,8 +55,12 @@ def _release():
         return ""
 
 
-# of this machine's kernels; of a Debian that nobody knows yet whatever it has
-SERIES = RELEASES.get(_release()) or tuple(all_series()) or RELEASES["bookworm"]
+_releases = _read_releases()
+# all of them, with what a machine need not have
+RELEASES = {name: tuple(w.strip("()") for w in words) for name, words in _releases.items()}
+# of this machine's kernels; a Debian that is not in there is like the newest that is
+SERIES = tuple(w.strip("()") for w in _releases.get(_release(), list(_releases.values())[-1])
+               if "(" not in w or w.strip("()") in all_series())
 
 
 def _pattern(series):
@@ -127,6 +136,8 @@ def main():
     if sys.argv[1:2] == ["resolve"]:
         print(" ".join(resolve(sys.argv[2:])))
         return 0
+    if sys.argv[1:] in (["image"], ["headers"]):
+        sys.argv.append(SERIES[0])
     if len(sys.argv) != 3 or sys.argv[1] not in ("image", "headers", "build"):
         sys.exit(__doc__)
     if sys.argv[1] == "build":
