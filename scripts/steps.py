@@ -132,7 +132,13 @@ def steps(size):
     out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
     out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=40, group="builds"))
     out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=20, group="builds"))
-    return out + world_steps() + bench_steps() + long_steps()
+    return out + world_steps() + bare_steps() + bench_steps() + long_steps()
+
+
+def bare_steps():
+    """What a newcomer does first, on a machine that has nothing of it."""
+    return [Step(f"bare-{release}", ["selftests/bare", release], timeout=2400, sizes=[ALL],
+                 budget=600) for release in ("bookworm", "trixie")]
 
 
 def in_world(what, world, series, command, timeout, budget):

@@ -18,14 +18,14 @@ class World:
 
     series: of the kernels that it has, oldest first; none for whichever it has.
     sources: (archive, suite), where an archive is what apt calls its label.
-    packages: what is installed in addition to PACKAGES.
+    packages: what is installed in addition to base.
     newer: (series, suite) of a kernel that another suite has under the same name.
     moves: the release is never finished, and what it says of itself may be too old.
     """
 
-    def __init__(self, series, sources, packages=(), newer=None, moves=False):
+    def __init__(self, series, sources, packages=(), newer=None, moves=False, base=None):
         self.series, self.sources = tuple(series), tuple(sources)
-        self.packages = tuple(sorted({*PACKAGES, *packages}))
+        self.packages = tuple(sorted({*(PACKAGES if base is None else base), *packages}))
         self.newer, self.moves = newer, moves
 
     def made_from(self):
@@ -55,6 +55,9 @@ WORLDS = {
                     ("libcriu-dev",), newer=("7.3", "trixie-backports")),
     "sid": World((), ((MAIN, "sid"),), ("libcriu-dev",), moves=True),
 }
+# the same with nothing in them: what a machine is before anybody follows the README
+WORLDS.update({f"bare-{name}": World((), WORLDS[name].sources, base=["ca-certificates"])
+               for name in ("bookworm", "trixie")})
 CACHE = os.path.join(kernels.CACHE, "worlds")
 
 
