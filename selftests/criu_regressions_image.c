@@ -151,12 +151,17 @@ static void check_queue_in_ranges(struct __test_metadata *_metadata, struct kfd_
 /* What CREATE_QUEUE checks of a queue's memory, RESTORE checks too. */
 TEST_F_TIMEOUT(regression, restore_without_buffers, 120)
 {
-	const uint64_t hole = KFD_ARENA_BASE + (1ULL << 36);
+	const uint64_t hole = KFD_ARENA_BASE + (1ULL << 36), kernel = 0xffff888000000000;
 	struct kfd_snapshot s;
 	int fd;
 
 	REQUIRE_OURS();
 	IMAGE();
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ring_base = kernel);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->read_ptr = kernel);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->write_ptr = kernel);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->eop_addr = kernel);
+	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->cwsr_addr = kernel);
 	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->ring_base = hole);
 	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->read_ptr = hole);
 	EXPECT_REFUSED(&self->s, QUEUE(COMPUTE)->write_ptr = hole);
@@ -166,7 +171,7 @@ TEST_F_TIMEOUT(regression, restore_without_buffers, 120)
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_base += 1);
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_size *= 2);
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_size = 3000);
-	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_base = 0xffff888000000000);
+	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->ring_base = kernel);
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->priority = 16);
 	EXPECT_REFUSED(&self->s, QUEUE(SDMA)->percentage = 101);
 	EXPECT_OK(kfd_in_child(restore_in_child, &self->s));
