@@ -121,11 +121,13 @@ static int gem_commands(amdgpu_device_handle dev, uint64_t size, struct gem *g)
 }
 
 /* Submit one indirect buffer on the copy engine and wait for its end. */
-static int submit(amdgpu_device_handle dev, struct gem *ib, unsigned int dwords, struct gem *a,
-		  struct gem *b)
+static int submit_flags(amdgpu_device_handle dev, struct gem *ib, unsigned int dwords,
+			struct gem *a, struct gem *b, uint32_t flags)
 {
 	amdgpu_bo_handle bos[] = { a->bo, b->bo, ib->bo };
-	struct amdgpu_cs_ib_info info = { .ib_mc_address = ib->va, .size = dwords };
+	struct amdgpu_cs_ib_info info = {
+		.flags = flags, .ib_mc_address = ib->va, .size = dwords,
+	};
 	struct amdgpu_cs_request req = {
 		.ip_type = AMDGPU_HW_IP_DMA, .number_of_ibs = 1, .ibs = &info,
 	};
@@ -151,6 +153,12 @@ static int submit(amdgpu_device_handle dev, struct gem *ib, unsigned int dwords,
 	}
 	amdgpu_cs_ctx_free(ctx);
 	return ret;
+}
+
+static int submit(amdgpu_device_handle dev, struct gem *ib, unsigned int dwords, struct gem *a,
+		  struct gem *b)
+{
+	return submit_flags(dev, ib, dwords, a, b, 0);
 }
 
 /*
@@ -482,6 +490,80 @@ TEST_F(drm, cs_bad_arguments)
 	cs.in.num_chunks = 1;
 	cs.in.chunks = 16;
 	EXPECT_LT(kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs), 0);
+}
+
+/*
+ * CRIU's own plugin leaves the flags of an indirect buffer uninitialised, and takes
+ * no notice when that is refused.
+ */
+TEST_F(drm, flags_of_an_ib_are_not_looked_at)
+{
+	struct gem ib = { 0 }, a = { 0 }, b = { 0 };
+	unsigned int n;
+
+	REQUIRE_SIM();	/* what a real engine does with each of them is its own */
+	ASSERT_OK(gem_commands(self->dev, KFD_PAGE, &ib));
+	ASSERT_OK(gem_commands(self->dev, KFD_PAGE, &a));
+	ASSERT_OK(gem_commands(self->dev, KFD_PAGE, &b));
+	memset(ib.cpu, 0, 64);
+	sdma_copy(ib.cpu, b.va, a.va, 64);
+	for (n = 0; n < 33; n++) {
+		uint32_t flags = n < 32 ? 1U << n : ~0U;
+
+		kfd_fill_pattern(a.cpu, 64, n);
+		EXPECT_OK(submit_flags(self->dev, &ib, 8, &a, &b, flags)) TH_LOG("%#x", flags);
+		EXPECT_TRUE(kfd_check_pattern(b.cpu, 64, n)) TH_LOG("%#x", flags);
+	}
+}
+
+/* Padding, and what was padding once; but not what says where a job goes. */
+TEST_F(drm, padding_of_a_submission_is_not_looked_at)
+{
+	union drm_amdgpu_ctx ctx = { .in = { .op = AMDGPU_CTX_OP_ALLOC_CTX } };
+	struct drm_amdgpu_cs_chunk_ib ib = {
+		._pad = 0x5a5a5a5a, .ip_type = AMDGPU_HW_IP_DMA, .ib_bytes = 32,
+	};
+	struct drm_amdgpu_cs_chunk chunk = {
+		.chunk_id = AMDGPU_CHUNK_ID_IB, .length_dw = sizeof(ib) / 4,
+		.chunk_data = (uintptr_t)&ib,
+	};
+	uint64_t chunks[] = { (uintptr_t)&chunk };
+	const struct drm_amdgpu_cs_in in = {
+		.num_chunks = 1, .flags = 0x5a5a5a5a, .chunks = (uintptr_t)chunks,
+	};
+	union drm_amdgpu_wait_cs wait = { .in = { .ip_type = AMDGPU_HW_IP_DMA } };
+	int fd = self->k.gpu[0].drm_fd;
+	struct gem g = { 0 };
+	union drm_amdgpu_cs cs = { .in = in };
+
+	ASSERT_OK(gem_commands(self->dev, KFD_PAGE, &g));
+	memset(g.cpu, 0, 32);
+	ib.va_start = g.va;
+	ASSERT_OK(kfd_call(fd, DRM_IOCTL_AMDGPU_CTX, &ctx));
+	cs.in.ctx_id = ctx.out.alloc.ctx_id;
+	ASSERT_OK(kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs));
+	wait.in.ctx_id = ctx.out.alloc.ctx_id;
+	wait.in.handle = cs.out.handle;
+	wait.in.timeout = (kfd_now_ms() + 20000) * 1000000;
+	ASSERT_OK(kfd_call(fd, DRM_IOCTL_AMDGPU_WAIT_CS, &wait));
+	EXPECT_EQ(0, wait.out.status);
+
+	cs.in = in;
+	cs.in.ctx_id = ctx.out.alloc.ctx_id;
+	ib.ip_type = 77;
+	EXPECT_ERR(EINVAL, kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs));
+	ib.ip_type = AMDGPU_HW_IP_DMA;
+	ib.ip_instance = 77;
+	EXPECT_ERR(EINVAL, kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs));
+	ib.ip_instance = 0;
+	ib.ring = 77;
+	EXPECT_ERR(EINVAL, kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs));
+	ib.ring = 0;
+	chunk.length_dw--;
+	EXPECT_ERR(EINVAL, kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs));
+	chunk.length_dw++;
+	chunk.chunk_id = 77;
+	EXPECT_ERR(EINVAL, kfd_call(fd, DRM_IOCTL_AMDGPU_CS, &cs));
 }
 
 /* A job that faults ends, and the next one runs. */

@@ -35,10 +35,6 @@
 /* How often user memory may vanish between two looks at it. */
 #define SIM_CS_MAX_TRIES	8
 
-#define SIM_CS_IB_FLAGS	(AMDGPU_IB_FLAG_PREEMPT | \
-			 AMDGPU_IB_FLAG_TC_WB_NOT_INVALIDATE | \
-			 AMDGPU_IB_FLAG_EMIT_MEM_SYNC)
-
 /**
  * struct sim_fence - signals when a job is done
  * @base: a timeline of its own: a job that is given up signals out of turn
@@ -287,7 +283,8 @@ static int sim_cs_load(struct sim_cs *cs, const struct drm_amdgpu_cs_in *in)
 	u32 i;
 	int ret;
 
-	if (in->flags || !in->num_chunks || in->num_chunks > SIM_CS_MAX_CHUNKS)
+	/* in->flags was padding once and says nothing: not looked at */
+	if (!in->num_chunks || in->num_chunks > SIM_CS_MAX_CHUNKS)
 		return -EINVAL;
 	for (i = 0; i < in->num_chunks; i++) {
 		if (get_user(ptr, &ptrs[i]))
@@ -305,9 +302,13 @@ static int sim_cs_set_ib(struct sim_cs *cs, struct sim_chunk *chunk)
 
 	if (cs->ib || chunk->bytes < sizeof(*ib))
 		return -EINVAL;
+	/*
+	 * ib->flags is not looked at: none of them means anything to SDMA, and
+	 * mainline takes any. There are programs that never set it.
+	 */
 	if (ib->ip_type != AMDGPU_HW_IP_DMA || ib->ip_instance ||
-	    ib->ring >= SIM_SDMA_ENGINES || (ib->flags & ~SIM_CS_IB_FLAGS) ||
-	    !ib->ib_bytes || !IS_ALIGNED(ib->ib_bytes, sizeof(u32)) ||
+	    ib->ring >= SIM_SDMA_ENGINES || !ib->ib_bytes ||
+	    !IS_ALIGNED(ib->ib_bytes, sizeof(u32)) ||
 	    ib->ib_bytes / sizeof(u32) > SIM_CS_MAX_IB_DW ||
 	    !IS_ALIGNED(ib->va_start, sizeof(u32)))
 		return -EINVAL;
@@ -644,11 +645,10 @@ static void sim_cs_free(struct sim_cs *cs)
  * @file: the caller's
  *
  * Context: sleeps; waits for what the submission depends on.
- * Return: 0; -EINVAL for unknown flags or chunks, no or more than one IB, an
- * IB that is not aligned, too long or for another kind of ring, no such
- * context; -ENOENT for no such list, buffer or syncobj; -EBUSY when user
- * memory changes too fast; what sim_userptr_validate() says; -EFAULT; -ENOMEM;
- * -ERESTARTSYS.
+ * Return: 0; -EINVAL for unknown chunks, no or more than one IB, an IB that is
+ * not aligned, too long or for another kind of ring, no such context; -ENOENT
+ * for no such list, buffer or syncobj; -EBUSY when user memory changes too
+ * fast; what sim_userptr_validate() says; -EFAULT; -ENOMEM; -ERESTARTSYS.
  */
 int sim_ioctl_cs(struct drm_device *dev, void *data, struct drm_file *file)
 {
