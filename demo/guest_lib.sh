@@ -47,6 +47,29 @@ unload_modules()
 	unload amdgpu_sim && unload amdkfd
 }
 
+# with_amdgpu COMMAND...: a command that looks for /sys/module/amdgpu, as ROCm's tools do
+# since release 6, and takes nothing else for a driver. A module of that name would keep
+# the kernel's own from loading, and whatever lies over /sys/module for everybody hides
+# what is loaded later: so only the command has it, in a mount namespace of its own.
+# What else it finds in /sys/module is the kernel's, as of now.
+with_amdgpu()
+{
+	if [ -e /sys/module/amdgpu ]; then
+		"$@"
+		return
+	fi
+	unshare --mount sh -ec '
+		back=$PWD
+		mount -t tmpfs -o mode=755 none /sys/module
+		cd /sys/module
+		mkdir .sys amdgpu
+		mount -t sysfs none .sys
+		ln -s .sys/module/* .
+		echo live > amdgpu/initstate
+		cd "$back"
+		exec "$@"' sh "$@"
+}
+
 # vram_used: VRAM that is allocated on the first simulated GPU
 vram_used()
 {
