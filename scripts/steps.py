@@ -164,6 +164,7 @@ def world_steps(world="trixie"):
                  made, timeout=900, env={"JOBS": "1"}, sizes=[ALL], budget=120, group="builds"),
             in_world("plugin", world, series, ["criu-plugin/tests/criu_guest.sh"], 600, 150),
             in_world("fast", world, series, ["selftests/run_guest", "--fast"], 600, 120),
+            in_world("rocminfo", world, series, ["selftests/rocminfo_guest.sh"], 300, 60),
         ]
     return out
 
