@@ -37,22 +37,25 @@ PACKAGES = (
     # what modules and programs are built with
     "gcc", "libc6-dev", "make", "libelf-dev", "kmod", "dkms", "git", "perl", "python3",
     "libxxhash-dev", "protobuf-c-compiler", "libprotobuf-c-dev", "pkg-config",
-    "libdrm-dev", "libhsakmt-dev", "linux-headers-amd64", "linux-source",
+    "libdrm-dev", "linux-headers-amd64", "linux-source",
     # what runs
-    "linux-image-amd64", "criu", "rocminfo", "libhsakmt1", "libdrm-amdgpu1", "pciutils",
+    "linux-image-amd64", "criu", "rocminfo", "libdrm-amdgpu1", "pciutils",
     "strace", "iproute2", "procps", "util-linux", "busybox-static", "openssl", "xz-utils",
     "zstd",
 )
+# the library and its header where they are packages of their own: since ROCr 6.4 the
+# runtime has them in it
+HSAKMT = ("libhsakmt1", "libhsakmt-dev")
 MAIN, SECURITY = "Debian", "Debian-Security"
 WORLDS = {
     "bookworm": World(kernels.RELEASES["bookworm"],
                       ((MAIN, "bookworm"), (MAIN, "bookworm-updates"),
                        (SECURITY, "bookworm-security")),
-                      ("linux-image-6.12-amd64", "linux-headers-6.12-amd64")),
+                      ("linux-image-6.12-amd64", "linux-headers-6.12-amd64", *HSAKMT)),
     "trixie": World(kernels.RELEASES["trixie"],
                     ((MAIN, "trixie"), (MAIN, "trixie-updates"), (MAIN, "trixie-backports"),
                      (SECURITY, "trixie-security")),
-                    ("libcriu-dev",), newer=("7.3", "trixie-backports")),
+                    ("libcriu-dev", *HSAKMT), newer=("7.3", "trixie-backports")),
     "sid": World((), ((MAIN, "sid"),), ("libcriu-dev",), moves=True),
 }
 # the same with nothing in them: what a machine is before anybody follows the README
