@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# configure.sh KDIR OUT - find out what the kernel whose build tree is KDIR
-# offers and write it as HAVE_* macros to the header OUT.
+# configure.sh KDIR OUT [FLAGS] - find out what the kernel whose build tree is
+# KDIR offers and write it as HAVE_* macros to the header OUT. The compiler
+# command for that kernel is left in FLAGS/cc, the directory in which it has to
+# run in FLAGS/cwd.
 #
 # Nothing is decided by version numbers: each probe is compiled with the flags
 # that kbuild uses for a module of this kernel. The result is kept until this
@@ -24,12 +26,13 @@ set -e -u -o pipefail
 
 kdir=$1
 out=$2
+flags=${3:-}
 self=$(readlink -f "$0")
 symvers=$kdir/Module.symvers
 
 [ -f "$symvers" ] || { echo "configure: $symvers is missing" >&2; exit 1; }
 stamp="$(readlink -f "$kdir") $(stat -Lc '%s %Y' "$symvers") $(cksum < "$self")"
-if [ -f "$out" ] && [ "$(sed -n '2s/^.. stamp: \(.*\) .*$/\1/p' "$out")" = "$stamp" ]; then
+if [ -z "$flags" ] && [ -f "$out" ] && [ "$(sed -n '2s/^.. stamp: \(.*\) .*$/\1/p' "$out")" = "$stamp" ]; then
 	exit 0
 fi
 
@@ -179,4 +182,5 @@ probe HAVE_DRM_FILE_SYNCOBJ_XA "drm/drm_file.h" \
 run_probes
 write_header > "$tmp/header"
 mv "$tmp/header" "$out"
+[ -z "$flags" ] || cp "$tmp/cc" "$tmp/cwd" "$flags"
 echo "configure: $(grep -c '^#define' "$out") of $((${#names[@]} - 2)) features in $kdir"
