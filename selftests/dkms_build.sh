@@ -25,6 +25,72 @@ excluded()
 	[ $? -eq 77 ]
 }
 
+# The headers of KVER as those of a kernel that nobody has seen: a copy of links below
+# $tree/lib/modules, in which hmm_range_fault() has another name.
+make_headers()
+{
+	local build common new=$tree/lib/modules/$kver/build
+
+	build=$(readlink -f "/lib/modules/$kver/build")
+	common=$(sed -n 's,^include \(/.*\)/Makefile$,\1,p' "$build/Makefile")
+	mkdir -p "${new%/*}"
+	cp -as "$build" "$new"
+	cp -as "$common" "$tree/common"
+	rm "$new/Makefile" "$tree/common/include/linux/hmm.h"
+	echo "include $tree/common/Makefile" > "$new/Makefile"
+	sed 's/\<hmm_range_fault\>/hmm_range_walk/' "$common/include/linux/hmm.h" \
+		> "$tree/common/include/linux/hmm.h"
+}
+
+# skipped_by_hook NAME ROOT WHY: the kernel's hook below /etc/kernel succeeds, and says in
+# one line that the kernel is skipped; with the dkms that is below ROOT
+skipped_by_hook()
+{
+	local rc=0
+
+	# shellcheck disable=SC2016	# for the other shell
+	unshare -rm bash -c '
+		mount --bind "$1/lib/modules" /lib/modules &&
+		mount --bind "$1/var" /var/lib/dkms &&
+		mount --bind "$2/usr/sbin/dkms" /usr/sbin/dkms &&
+		mount --bind "$2/usr/lib/dkms/dkms_autoinstaller" \
+			/usr/lib/dkms/dkms_autoinstaller &&
+		exec run-parts --arg="$4" "/etc/kernel/$3.d" --regex="^dkms$"
+		' hook "$tree" "$2" "$1" "$kver" > "$tree/hook.log" 2>&1 || rc=$?
+	cat "$tree/hook.log"
+	[ "$rc" -eq 0 ] && [ "$(grep -c "is skipped for $kver: $3" "$tree/hook.log")" -eq 1 ] &&
+		! grep -i "error!" "$tree/hook.log" &&
+		! ls -d "$tree/var/amdkfd-cr/$version/$kver" 2> /dev/null
+}
+
+# what has changed is told by the compiler
+skipped_when_it_does_not_compile()
+{
+	skipped_by_hook postinst "$1" '.*hmm_range_fault'
+}
+
+skipped_when_a_symbol_is_gone()
+{
+	rm -f "$tree/lib/modules/$kver/build/Module.symvers" "$tree/common/include/linux/hmm.h"
+	sed -n 's,^include \(/.*\)/Makefile$,\1,p' "/lib/modules/$kver/build/Makefile" |
+		xargs -I{} ln -s {}/include/linux/hmm.h "$tree/common/include/linux/hmm.h"
+	grep -vw hmm_range_fault "/lib/modules/$kver/build/Module.symvers" \
+		> "$tree/lib/modules/$kver/build/Module.symvers"
+	skipped_by_hook header_postinst / 'it does not export hmm_range_fault'
+}
+
+skipped_when_a_config_is_not_set()
+{
+	local file
+
+	for file in .config include/config/auto.conf; do
+		rm -f "$tree/lib/modules/$kver/build/$file"
+		sed '/^CONFIG_HMM_MIRROR=/d' "/lib/modules/$kver/build/$file" \
+			> "$tree/lib/modules/$kver/build/$file"
+	done
+	skipped_by_hook postinst "$1" 'it has no CONFIG_HMM_MIRROR'
+}
+
 built()
 {
 	local mod
@@ -60,12 +126,26 @@ add()
 
 rm -rf "$tree"
 mkdir -p "$tree/var" "$tree/usr/src"
+# Debian 12's dkms, and Debian 13's where its world has been made
+roots=("")
+newer=${AMDKFD_CR_CACHE:-$HOME/.cache/amdkfd-cr}/worlds/trixie/current/root
+[ ! -x "$newer/usr/sbin/dkms" ] || roots+=("$newer")
 echo "KTAP version 1"
-echo "1..7"
+echo "1..$((9 + 2 * ${#roots[@]}))"
 run source make -s dkms-source DESTDIR="$tree"
 run add add
 run no_deprecated_keys no_deprecated_keys
 run skipped_without_hmm excluded
+run headers make_headers
+for root in "${roots[@]}"; do
+	run "skipped_when_it_does_not_compile${root:+_newer_dkms}" \
+		skipped_when_it_does_not_compile "$root/"
+done
+run skipped_when_a_symbol_is_gone skipped_when_a_symbol_is_gone
+for root in "${roots[@]}"; do
+	run "skipped_when_a_config_is_not_set${root:+_newer_dkms}" \
+		skipped_when_a_config_is_not_set "$root/"
+done
 run build "${dkms[@]}" build -k "$kver"
 run built built
 run have_version have_version
