@@ -166,21 +166,26 @@ TEST_F(listed, until_the_end)
 	EXPECT_TRUE(is_listed(getpid()));
 }
 
+/* A child that runs this program so often, each time in a new context; its status. */
+static int run_again(const char *times, pid_t *child)
+{
+	int status;
+
+	*child = fork();
+	if (!*child) {
+		execl("/proc/self/exe", "listed", "--again", times, NULL);
+		_exit(99);
+	}
+	return *child > 0 && waitpid(*child, &status, 0) == *child ? status : -1;
+}
+
 /* Again and again under the same pid: the old context ends while the new begins. */
 TEST_F_TIMEOUT(listed, over_an_exec, 60)
 {
 	pid_t child;
-	int status;
 
 	REQUIRE_OURS();
-	child = fork();
-	ASSERT_GE(child, 0);
-	if (!child) {
-		execl("/proc/self/exe", "listed", "--again", "20", NULL);
-		_exit(99);
-	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, run_again("20", &child));
 	EXPECT_TRUE(goes(child));
 }
 
@@ -224,22 +229,14 @@ TEST_F_TIMEOUT(listed, read_while_they_end, 60)
 {
 	volatile bool stop = false;
 	pthread_t reader[2];
-	int i, status;
 	pid_t child;
+	int i;
 
 	REQUIRE_OURS();
 	for (i = 0; i < 2; i++)
 		ASSERT_OK(pthread_create(&reader[i], NULL, read_all, (void *)&stop));
-	for (i = 0; i < 40; i++) {
-		child = fork();
-		ASSERT_GE(child, 0);
-		if (!child) {
-			execl("/proc/self/exe", "listed", "--again", "1", NULL);
-			_exit(99);
-		}
-		ASSERT_EQ(child, waitpid(child, &status, 0));
-		ASSERT_EQ(0, status);
-	}
+	for (i = 0; i < 40; i++)
+		ASSERT_EQ(0, run_again("1", &child));
 	EXPECT_TRUE(goes(child));
 	stop = true;
 	for (i = 0; i < 2; i++)

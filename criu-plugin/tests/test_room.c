@@ -21,24 +21,18 @@
 #include "contents.h"
 #include "dump.h"
 #include "fake_sys.h"
+#include "flow.h"
 #include "ktap.h"
 #include "room.h"
 
-#define KFD_ID		7u
 #define BO_SIZE		(16ul << 20)
 /* dump_id is random, and some of them take fewer bytes. */
 #define MARGIN		16
 
 static void machine(void)
 {
-	fake.nr_gpus = 1;
-	fake.gpu_id[0] = 1000;
-	fake.minor_nr[0] = 128;
+	flow_one_gpu();
 	fake.user_gpu_id[0] = 1000;
-	fake.pid = 42;
-	fake.real_pid = 4242;
-	fake.fail_op = -1;
-	fake_write_topology();
 	fake.bos[0] = (struct kfd_criu_bo_bucket) {
 		.addr = 0x7f0000000000, .size = BO_SIZE, .gpu_id = 1000,
 		.offset = 0x10000000, .alloc_flags = KFD_IOC_ALLOC_MEM_FLAGS_GTT,

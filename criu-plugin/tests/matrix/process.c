@@ -74,34 +74,37 @@ static void kfd_is_anothers(void)
 	REQUIRE(kfd_available(&work.k, 0, &bytes) == -EBADF);
 }
 
-static void child_run(void)
+static void block(sigset_t *set, int sig)
+{
+	sigemptyset(set);
+	sigaddset(set, sig);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
+/* A process beside the one that works: it sets up what it has, and checks it in the end. */
+static void start_child(void (*setup)(void), void (*check)(void))
 {
 	sigset_t set;
 	int sig;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	kfd_is_anothers();
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	block(&set, SIGUSR2);
+	child = fork();
+	REQUIRE(child >= 0);
+	if (child) {
+		REQUIRE(!sigwait(&set, &sig));
+		return;
+	}
+	block(&set, SIGUSR1);
+	setup();
 	kill(getppid(), SIGUSR2);
 	sigwait(&set, &sig);
-	kfd_is_anothers();
+	check();
 	_exit(0);
 }
 
 static void inherited_setup(void)
 {
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	child = fork();
-	REQUIRE(child >= 0);
-	if (!child)
-		child_run();
-	REQUIRE(!sigwait(&set, &sig));
+	start_child(kfd_is_anothers, kfd_is_anothers);
 }
 
 static void inherited_check(void)
@@ -163,36 +166,16 @@ static void looked_check(void)
 	REQUIRE_OK(kfd_start(&work.k));
 }
 
-/* A process beside the one that works has such state. */
-static void stray_beside_run(void)
+static void stray_of_its_own(void)
 {
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	memset(&work, 0, sizeof(work));
 	stray_setup();
-	kill(getppid(), SIGUSR2);
-	sigwait(&set, &sig);
-	stray_check();
-	_exit(0);
 }
 
+/* A process beside the one that works has such state. */
 static void stray_beside_setup(void)
 {
-	sigset_t set;
-	int sig;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	child = fork();
-	REQUIRE(child >= 0);
-	if (!child)
-		stray_beside_run();
-	REQUIRE(!sigwait(&set, &sig));
+	start_child(stray_of_its_own, stray_check);
 }
 
 static void too_many_queues_setup(void)
