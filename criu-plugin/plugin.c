@@ -45,11 +45,12 @@ static int kfd_plugin_init(int stage)
 			return -1;
 		inventory_begin(criu_get_image_dir());
 	}
-	if (stage == CR_PLUGIN_STAGE__RESTORE)
+	if (stage == CR_PLUGIN_STAGE__RESTORE) {
 		criu_plugin_is_here(NAME);
-	if (stage == CR_PLUGIN_STAGE__RESTORE && inventory_check(criu_get_image_dir())) {
-		shm_take_back();
-		return -1;
+		if (inventory_check(criu_get_image_dir())) {
+			shm_take_back();
+			return -1;
+		}
 	}
 	return 0;
 }

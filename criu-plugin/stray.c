@@ -26,7 +26,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "sys.h"
@@ -62,16 +62,6 @@ static int check_user(const struct sys_user *user)
 	return -EBUSY;
 }
 
-static bool is_among(pid_t pid, const pid_t *list, size_t nr)
-{
-	size_t i;
-
-	for (i = 0; i < nr; i++)
-		if (list[i] == pid)
-			return true;
-	return false;
-}
-
 static bool is_below(pid_t pid, pid_t root)
 {
 	while (pid > 0 && pid != root)
@@ -83,19 +73,15 @@ static bool is_below(pid_t pid, pid_t root)
 static int check(pid_t root)
 {
 	struct sys_user *users;
-	size_t nr, nr_pids = 0, i;
-	pid_t *pids = NULL;
+	size_t nr, i;
 	int ret = sys_users(&users, &nr);
 
 	/* The driver does not list them, or there is none. */
 	if (ret || !nr)
 		return ret == -ENOENT ? 0 : ret;
-	if (!root)
-		ret = sys_tracees(&pids, &nr_pids);
 	for (i = 0; !ret && i < nr; i++)
-		if (root ? is_below(users[i].pid, root) : is_among(users[i].pid, pids, nr_pids))
+		if (root ? is_below(users[i].pid, root) : sys_tracer(users[i].pid) == getpid())
 			ret = check_user(&users[i]);
-	free(pids);
 	free(users);
 	return ret;
 }

@@ -130,6 +130,7 @@ bool sys_exists(pid_t pid);
 void sys_kill_tracees(pid_t pid);
 
 /* sys_tree.c, sys_users.c */
+int sys_append(void **list, size_t *nr, const void *item, size_t size);
 int sys_tracees(pid_t **list, size_t *nr);
 int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr);
 int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr);

@@ -30,15 +30,29 @@ struct list_handles {
 #define LIST_HANDLES	_IOWR('d', 0x59, struct list_handles)
 _Static_assert(LIST_HANDLES == 0xC0106459, "the number that the kernel knows");
 
-/* One more element of *@list; NULL when there is no memory. */
-static void *grow(void **list, size_t nr, size_t size)
+/**
+ * sys_append() - one more element of a list
+ * @list: allocated, or NULL; freed, and NULL, when there is no memory
+ * @nr: elements of it; 0 then
+ * @item: the element
+ * @size: bytes of it
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int sys_append(void **list, size_t *nr, const void *item, size_t size)
 {
-	void *more = realloc(*list, (nr + 1) * size);
+	char *more = realloc(*list, (*nr + 1) * size);
 
-	if (!more)
-		return NULL;
+	if (!more) {
+		free(*list);
+		*list = NULL;
+		*nr = 0;
+		return -ENOMEM;
+	}
+	memcpy(more + *nr * size, item, size);
 	*list = more;
-	return (char *)more + nr * size;
+	++*nr;
+	return 0;
 }
 
 /**
@@ -60,22 +74,13 @@ int sys_tracees(pid_t **list, size_t *nr)
 	if (!d)
 		return -errno;
 	while (!ret && (de = readdir(d))) {
-		pid_t pid = isdigit(de->d_name[0]) ? atoi(de->d_name) : 0, *p;
+		pid_t pid = isdigit(de->d_name[0]) ? atoi(de->d_name) : 0;
 
-		if (pid <= 0 || sys_tracer(pid) != getpid())
-			continue;
-		p = grow(&found, *nr, sizeof(*p));
-		if (p)
-			p[0] = pid;
-		else
-			ret = -ENOMEM;
-		*nr += !ret;
+		if (pid > 0 && sys_tracer(pid) == getpid())
+			ret = sys_append(&found, nr, &pid, sizeof(pid));
 	}
 	closedir(d);
-	if (ret)
-		free(found);
-	else
-		*list = found;
+	*list = found;
 	return ret;
 }
 
@@ -119,7 +124,7 @@ int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr)
 	if (!d)
 		return 0;	/* it is dead */
 	while (!ret && (de = readdir(d))) {
-		struct sys_fd f = { 0 }, *p;
+		struct sys_fd f = { 0 };
 		struct stat st;
 
 		if (!isdigit(de->d_name[0]) || fstatat(dirfd(d), de->d_name, &st, 0))
@@ -130,20 +135,11 @@ int sys_device_fds(pid_t pid, struct sys_fd **list, size_t *nr)
 			f.kind = SYS_DEV_ANON;
 			sys_fd_name(pid, f.fd, f.name, sizeof(f.name));
 		}
-		if (f.kind == SYS_DEV_OTHER)
-			continue;
-		p = grow(&found, *nr, sizeof(f));
-		if (p)
-			*p = f;
-		else
-			ret = -ENOMEM;
-		*nr += !ret;
+		if (f.kind != SYS_DEV_OTHER)
+			ret = sys_append(&found, nr, &f, sizeof(f));
 	}
 	closedir(d);
-	if (ret)
-		free(found);
-	else
-		*list = found;
+	*list = found;
 	return ret;
 }
 
@@ -206,7 +202,7 @@ int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr)
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	f = fopen(path, "re");
 	while (f && !ret && fgets(line, sizeof(line), f)) {
-		struct sys_map map, *p;
+		struct sys_map map;
 
 		/* Of one file that is none of ours there are many in a row. */
 		if (!parse_map(line, &map, now) || !memcmp(now, last, sizeof(now)))
@@ -216,21 +212,13 @@ int sys_device_maps(pid_t pid, struct sys_map **list, size_t *nr)
 			memcpy(last, now, sizeof(last));
 			continue;
 		}
-		p = grow(&found, *nr, sizeof(map));
-		if (p)
-			*p = map;
-		else
-			ret = -ENOMEM;
-		*nr += !ret;
+		ret = sys_append(&found, nr, &map, sizeof(map));
 	}
 	if (f)
 		fclose(f);
 	if (dir >= 0)
 		close(dir);
-	if (ret)
-		free(found);
-	else
-		*list = found;
+	*list = found;
 	return ret;
 }
 

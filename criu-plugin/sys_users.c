@@ -64,16 +64,17 @@ static int read_state(unsigned int number, pid_t *pid, uint64_t *sum)
 int sys_users(struct sys_user **list, size_t *nr)
 {
 	bool first = in_first_pid_ns();
-	struct sys_user *found = NULL, *more;
 	struct dirent *de;
+	void *found = NULL;
 	uint64_t sum;
+	int ret = 0;
 	DIR *d;
 
 	*nr = 0;
 	d = opendir(KFD_PROC);
 	if (!d)
 		return -errno;
-	while ((de = readdir(d))) {
+	while (!ret && (de = readdir(d))) {
 		struct sys_user user = { 0 };
 
 		if (!isdigit((unsigned char)de->d_name[0]))
@@ -82,18 +83,11 @@ int sys_users(struct sys_user **list, size_t *nr)
 		user.pid = user.number;
 		if (!first && read_state(user.number, &user.pid, &sum))
 			continue;
-		more = realloc(found, (*nr + 1) * sizeof(*found));
-		if (!more) {
-			free(found);
-			closedir(d);
-			return -ENOMEM;
-		}
-		found = more;
-		found[(*nr)++] = user;
+		ret = sys_append(&found, nr, &user, sizeof(user));
 	}
 	closedir(d);
 	*list = found;
-	return 0;
+	return ret;
 }
 
 /**

@@ -277,6 +277,11 @@ void sys_kill_tracees(pid_t pid)
 	fake.kills++;
 }
 
+pid_t sys_tracer(pid_t pid)
+{
+	return fake.traced && pid == fake.real_pid ? getpid() : 0;
+}
+
 int sys_tracees(pid_t **list, size_t *nr)
 {
 	*list = calloc(1, sizeof(**list));
