@@ -226,13 +226,22 @@ no_gpu()
 	result no_gpu
 }
 
+# restore_refused MESSAGE [VARIABLE=VALUE...]: what $dir/img holds, with that message
+restore_refused()
+{
+	local message=$1
+
+	shift
+	env "$@" criu restore -d -D $dir/img -o restore.log -v4 -L "$PLUGIN_DIR" \
+		> $dir/out 2>&1 && why "the restore did not fail"
+	grep -q "kfd_plugin: Error: $message" $dir/img/restore.log ||
+		why "no message \"$message\": $(grep Error $dir/img/restore.log)"
+}
+
 # restore_must_fail NAME MESSAGE: with what $dir/img holds
 restore_must_fail()
 {
-	criu restore -d -D $dir/img -o restore.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
-		why "the restore did not fail"
-	grep -q "kfd_plugin: Error: .*$2" $dir/img/restore.log ||
-		why "no message about $2: $(grep Error $dir/img/restore.log)"
+	restore_refused ".*$2"
 	gone
 	vram_free
 	result "$1"

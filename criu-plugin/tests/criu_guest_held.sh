@@ -32,23 +32,11 @@ options()
 	refused_with 'KFD_PLUGIN_DRAIN_MS=2s: not a number' KFD_PLUGIN_DRAIN_MS=2s
 	if run_criu dump -t "$PID"; then
 		gone
-		KFD_PLUGIN_DRAIN_ONLY=yes criu restore -d -D $dir/img -o restore.log -v4 \
-			-L "$PLUGIN_DIR" > $dir/out 2>&1 && why "the restore did not fail"
-		grep -q 'kfd_plugin: Error: KFD_PLUGIN_DRAIN_ONLY=yes: neither' \
-			$dir/img/restore.log || why "the restore does not say why it failed"
+		restore_refused 'KFD_PLUGIN_DRAIN_ONLY=yes: neither' KFD_PLUGIN_DRAIN_ONLY=yes
 		run_criu restore -d && finish 1
 	fi
 	kill -9 "$PID" 2>/dev/null
 	result options
-}
-
-# must_name IMAGE: a restore without it, or with a part of it, fails and names it
-must_name()
-{
-	criu restore -d -D $dir/img -o restore.log -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 &&
-		why "restored without $1"
-	grep -q "kfd_plugin: Error: $1: " $dir/img/restore.log ||
-		why "$1 is not named: $(grep Error $dir/img/restore.log)"
 }
 
 # Each image of a GPU taken away, and cut short
@@ -62,10 +50,10 @@ missing_image()
 		for image in "$dir"/img/kfd-*.img; do
 			name=$(basename "$image")
 			mv "$image" $dir/away
-			must_name "$name"
+			restore_refused "$name: "
 			cp $dir/away "$image"
 			truncate -s -1 "$image"
-			must_name "$name"
+			restore_refused "$name: "
 			mv $dir/away "$image"
 		done
 		run_criu restore -d && finish 1
