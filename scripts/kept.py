@@ -18,6 +18,7 @@ import time
 
 import kernels
 import ktap
+import worlds
 
 # these make what others need, and have it by themselves when nothing has changed
 NEVER = ("builds", "debug kernel")
@@ -39,10 +40,11 @@ def tree_of(top):
 
 
 def machine(step):
-    """The kernels that a step's guests may have."""
+    """The kernels that a step's guests may have, and the worlds that it is about."""
     found = [kernels.newest("headers", series) for series in kernels.SERIES]
     if kernels.DEBUG in step.name:
         found.append(kernels.debug_release())
+    found += [worlds.root(name) for name in worlds.WORLDS if name in step.name]
     return [str(k) for k in found]
 
 
