@@ -354,14 +354,17 @@ static int cs_wait(void *data)
 	return ret ? ret : args.out.status ? -ETIME : 0;
 }
 
+/* Over when it returns: a job that ends by itself is no doing of the op's. */
+static int cs_done(void *data)
+{
+	int ret = cs_submit(data);
+
+	return ret ? ret : cs_wait(data);
+}
+
 static int cs_end(void *data, int ret)
 {
 	return ret ? 0 : cs_wait(data);
-}
-
-static int cs_wait_end(void *data, int ret)
-{
-	return cs_wait(data);
 }
 
 #define GTT	AMDGPU_GEM_DOMAIN_GTT
@@ -397,8 +400,8 @@ static const struct kfd_fault_op drm_ops[] = {
 	  .finish = list_create_end, .teardown = gem_close, .fallback = XARRAY, .late = true },
 	{ .name = "CS", .arg = GTT, .setup = cs_setup, .op = cs_submit, .finish = cs_end,
 	  .teardown = cs_teardown, .fallback = XARRAY, .late = true },
-	{ .name = "WAIT_CS", .arg = GTT, .setup = cs_setup, .prepare = cs_submit,
-	  .op = cs_wait, .finish = cs_wait_end, .teardown = cs_teardown },
+	{ .name = "WAIT_CS", .arg = GTT, .setup = cs_setup, .prepare = cs_done,
+	  .op = cs_wait, .teardown = cs_teardown },
 };
 
 FAULT_FIXTURE(fault_drm);

@@ -31,7 +31,8 @@ struct kfd_state {
  * @name: for the log
  * @arg: for the functions, which many operations share
  * @setup: once, before all tries
- * @prepare: before every try
+ * @prepare: before every try; what it starts is over when it returns, for what
+ *	fdinfo counts is compared with what is there after the try
  * @op: the operation: one system call; 0 or a negative errno
  * @finish: after every try: back to where @prepare began; @ret: what @op returned
  * @teardown: once, after all tries
