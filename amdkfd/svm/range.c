@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ranges of shared virtual memory (floor 3): the tree, and how it changes.
- *
- * DOC: how ranges change
- *
- * Ranges do not overlap, neighbours with the same attributes are one range,
- * and a range never changes its extent. A change works out what a stretch of
- * addresses shall consist of, makes the ranges that are missing and has them
- * watched (kfd_mirror_watch()) beside the old ones, and then puts the new ones
- * in the old ones' place under notifier_lock: what was present stays so, as
- * the pages on a GPU belong to addresses and not to ranges. An invalidation
- * before that moment is the old ranges' business, and the new ones take note
- * of it as well; one after it is the new ones' alone. All that can fail comes
- * before that moment.
+ * Ranges of shared virtual memory (floor 3): the tree, and what is asked of it.
+ * change.c has how it changes, pages.c what the pages of a range are to GPUs.
  *
  * svm->lock protects the tree and the attributes, and is held by all callers.
  */
@@ -20,9 +9,6 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "../criu/image.h"
-#include "../debug/break.h"
-#include "../smi.h"
 #include "svm.h"
 
 #define SVM_START(r)	((r)->start)
@@ -32,38 +18,27 @@ INTERVAL_TREE_DEFINE(struct kfd_svm_range, node, u64, subtree_last, SVM_START,
 		     SVM_LAST, static __maybe_unused, svm_tree)
 
 /**
- * struct svm_change - a change under way
- * @svm: whose ranges
- * @drop: ranges to be replaced, in order
- * @add: what comes in their place, in order
- * @keep: ranges that stay and get attributes of @add's twin of theirs
- * @num_add: number of @add
- * @num_drop: number of @drop
+ * kfd_svm_insert() - put a range into the tree
+ * @r: the range, which overlaps none
+ *
+ * Context: svm->lock held.
  */
-struct svm_change {
-	struct kfd_svm *svm;
-	struct list_head drop;
-	struct list_head add;
-	struct list_head keep;
-	u32 num_add;
-	u32 num_drop;
-};
+void kfd_svm_insert(struct kfd_svm_range *r)
+{
+	lockdep_assert_held(&r->svm->lock);
+	svm_tree_insert(r, &r->svm->ranges);
+}
 
 /**
- * struct svm_kept - a range that stays, with new attributes
- * @link: in svm_change.keep
- * @range: the range
- * @attrs: the attributes
+ * kfd_svm_take() - take a range out of the tree
+ * @r: the range, in it
+ *
+ * Context: svm->lock held.
  */
-struct svm_kept {
-	struct list_head link;
-	struct kfd_svm_range *range;
-	struct kfd_svm_attrs attrs;
-};
-
-static struct kfd_svm_range *to_range(struct kfd_mirror *m)
+void kfd_svm_take(struct kfd_svm_range *r)
 {
-	return container_of(m, struct kfd_svm_range, mirror);
+	lockdep_assert_held(&r->svm->lock);
+	svm_tree_remove(r, &r->svm->ranges);
 }
 
 /**
@@ -96,8 +71,6 @@ struct kfd_svm_range *kfd_svm_next(struct kfd_svm_range *r, u64 start,
 	return svm_tree_iter_next(r, start, last);
 }
 
-/* --- pages ----------------------------------------------------------------- */
-
 /**
  * kfd_svm_bound_gpus() - GPUs on which a process has an address space
  * @p: the process
@@ -115,7 +88,15 @@ u32 kfd_svm_bound_gpus(struct kfd_process *p)
 	return gpus;
 }
 
-static u32 svm_gpus(struct kfd_svm *svm, const struct kfd_svm_attrs *attrs)
+/**
+ * kfd_svm_gpus() - GPUs that pages with these attributes go to
+ * @svm: shared virtual memory of a process
+ * @attrs: the attributes
+ *
+ * Context: svm->lock held.
+ * Return: their set, by index.
+ */
+u32 kfd_svm_gpus(struct kfd_svm *svm, const struct kfd_svm_attrs *attrs)
 {
 	return (attrs->access | attrs->in_place) &
 	       kfd_svm_bound_gpus(svm->process);
@@ -135,134 +116,6 @@ u32 kfd_svm_needs(const struct kfd_svm_range *r)
 		return 0;
 	return r->gpus;
 }
-
-static enum kfd_mirror_access svm_access(const struct kfd_svm_attrs *attrs)
-{
-	return attrs->flags & KFD_IOCTL_SVM_FLAG_GPU_RO ?
-	       KFD_MIRROR_READ : KFD_MIRROR_WRITE_IF_ALLOWED;
-}
-
-static void svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
-		      enum KFD_SVM_UNMAP_TRIGGERS trigger)
-{
-	unsigned long first = va >> PAGE_SHIFT;
-	struct kfd_process *p = r->svm->process;
-	struct kfd_process_device *pdd;
-	u32 i;
-
-	lockdep_assert_held(&p->mirrors.notifier_lock);
-	for (i = 0; i < p->n_pdds; i++) {
-		pdd = p->pdds[i];
-		if (!(gpus & BIT(i)))
-			continue;
-		pdd->dev->ops->svm_unmap(pdd->dev->gpu, pdd->gpu_vm, va,
-					 npages);
-		kfd_smi_unmap_from_gpu(p, pdd->dev, first, first + npages - 1,
-				       trigger);
-	}
-}
-
-static int svm_reserve(struct kfd_mirror *m, u64 first, u64 npages)
-{
-	struct kfd_svm_range *r = to_range(m);
-	struct kfd_process *p = r->svm->process;
-	struct kfd_process_device *pdd;
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < p->n_pdds && !ret; i++) {
-		pdd = p->pdds[i];
-		if (r->gpus & BIT(i))
-			ret = pdd->dev->ops->svm_reserve(pdd->dev->gpu,
-				pdd->gpu_vm, r->start + (first << PAGE_SHIFT),
-				npages);
-	}
-	return ret;
-}
-
-/* GPUs that pages which are looked up now have to be good for. */
-static u32 svm_users(const struct kfd_svm_range *r)
-{
-	return r->asker ? r->asker : r->gpus;
-}
-
-static void *svm_owner(struct kfd_mirror *m)
-{
-	struct kfd_svm_range *r = to_range(m);
-
-	return kfd_svm_owner(r, svm_users(r));
-}
-
-static bool svm_stale(struct kfd_mirror *m, u64 first, u64 npages)
-{
-	struct kfd_svm_range *r = to_range(m);
-	u64 start = r->start + (first << PAGE_SHIFT);
-
-	return !KFD_BROKEN(hole_unseen) &&
-	       kfd_svm_in_hole(r->svm, start,
-			       start + (npages << PAGE_SHIFT) - 1);
-}
-
-static int svm_populate(struct kfd_mirror *m, u64 first, u64 npages,
-			struct page **pages, bool writable)
-{
-	struct kfd_svm_range *r = to_range(m);
-	struct kfd_process *p = r->svm->process;
-	struct kfd_process_device *pdd;
-	u32 i, gpus = r->gpus;
-	int ret = 0;
-
-	/* Others can't reach it; they ask for themselves. */
-	if (kfd_svm_backing(pages, npages))
-		gpus = svm_users(r);
-	r->mapped |= gpus;
-	for (i = 0; i < p->n_pdds && !ret; i++) {
-		pdd = p->pdds[i];
-		if (gpus & BIT(i))
-			ret = pdd->dev->ops->svm_map(pdd->dev->gpu,
-				pdd->gpu_vm, r->start + (first << PAGE_SHIFT),
-				npages, pages, writable);
-	}
-	return ret;
-}
-
-static enum KFD_SVM_UNMAP_TRIGGERS
-svm_unmap_trigger(const struct mmu_notifier_range *why)
-{
-	if (why && why->event == MMU_NOTIFY_UNMAP)
-		return KFD_SVM_UNMAP_TRIGGER_UNMAP_FROM_CPU;
-	if (why && why->event == MMU_NOTIFY_MIGRATE)
-		return KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY_MIGRATE;
-	return KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY;
-}
-
-static void svm_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
-			   const struct mmu_notifier_range *why)
-{
-	struct kfd_svm_range *r = to_range(m);
-	u64 va = r->start + (first << PAGE_SHIFT);
-
-	if (r->mapped) {
-		svm_unmap(r, r->mapped, va, npages, svm_unmap_trigger(why));
-		r->svm->num_unmaps++;
-		if (npages == m->npages)
-			r->mapped = 0;
-	}
-	if (why && why->event == MMU_NOTIFY_UNMAP)
-		kfd_svm_add_hole(r->svm, va, va + (npages << PAGE_SHIFT) - 1);
-}
-
-static const struct kfd_mirror_ops svm_mirror_ops = {
-	.name = "shared virtual memory",
-	.trigger = KFD_QUEUE_EVICTION_TRIGGER_SVM,
-	.reserve = svm_reserve,
-	.populate = svm_populate,
-	.owner = svm_owner,
-	.stale = svm_stale,
-	.invalidate = svm_invalidate,
-};
-
-/* --- ranges ---------------------------------------------------------------- */
 
 /**
  * kfd_svm_default_attrs() - attributes of addresses that nobody spoke of
@@ -311,343 +164,6 @@ struct kfd_svm_range *kfd_svm_range_new(struct kfd_svm *svm, u64 start,
 	return r;
 }
 
-/* What comes behind what is there already; joined to it where they match. */
-static int svm_emit(struct svm_change *c, u64 start, u64 last,
-		    const struct kfd_svm_attrs *attrs)
-{
-	struct kfd_svm_range *r;
-
-	if (!list_empty(&c->add)) {
-		r = list_last_entry(&c->add, struct kfd_svm_range, link);
-		if (r->last + 1 == start &&
-		    kfd_svm_attrs_equal(&r->attrs, attrs)) {
-			r->last = last;
-			return 0;
-		}
-	}
-	r = kfd_svm_range_new(c->svm, start, last, attrs);
-	if (!r)
-		return -ENOMEM;
-	list_add_tail(&r->link, &c->add);
-	c->num_add++;
-	return 0;
-}
-
-/* [start, last] with new attributes; @fn NULL: there shall be no range. */
-static int svm_emit_changed(struct svm_change *c, u64 start, u64 last,
-			    const struct kfd_svm_attrs *old,
-			    kfd_svm_change_fn fn, void *arg)
-{
-	struct kfd_svm_attrs attrs;
-
-	if (!fn)
-		return 0;
-	if (old)
-		attrs = *old;
-	else
-		kfd_svm_default_attrs(c->svm, &attrs);
-	fn(&attrs, arg);
-	return svm_emit(c, start, last, &attrs);
-}
-
-/* One old range: what sticks out stays, what is inside changes. */
-static int svm_emit_old(struct svm_change *c, struct kfd_svm_range *r,
-			u64 start, u64 last, kfd_svm_change_fn fn, void *arg)
-{
-	int ret = 0;
-
-	list_add_tail(&r->link, &c->drop);
-	c->num_drop++;
-	if (r->last < start || r->start > last)
-		return svm_emit(c, r->start, r->last, &r->attrs);
-	if (r->start < start)
-		ret = svm_emit(c, r->start, start - 1, &r->attrs);
-	if (!ret)
-		ret = svm_emit_changed(c, max(r->start, start),
-				       min(r->last, last), &r->attrs, fn, arg);
-	if (!ret && r->last > last)
-		ret = svm_emit(c, last + 1, r->last, &r->attrs);
-	return ret;
-}
-
-/* Fill @c with what [start, last] and its two neighbours shall consist of. */
-static int svm_plan(struct svm_change *c, u64 start, u64 last,
-		    kfd_svm_change_fn fn, void *arg)
-{
-	u64 from = start - 1, to = last + 1, next = start;
-	struct kfd_svm_range *r;
-	int ret = 0;
-
-	for (r = kfd_svm_first(c->svm, from, to); r && !ret;
-	     r = kfd_svm_next(r, from, to)) {
-		if (r->start > next && next <= last)
-			ret = svm_emit_changed(c, next,
-					       min(r->start - 1, last), NULL,
-					       fn, arg);
-		if (!ret)
-			ret = svm_emit_old(c, r, start, last, fn, arg);
-		next = max(next, r->last + 1);
-	}
-	if (!ret && next <= last)
-		ret = svm_emit_changed(c, next, last, NULL, fn, arg);
-	return ret;
-}
-
-/* A range that would be replaced by one just like it stays. */
-static int svm_keep(struct svm_change *c)
-{
-	struct kfd_svm_range *old, *new, *next_old, *next_new;
-	struct svm_kept *kept;
-
-	new = list_first_entry(&c->add, struct kfd_svm_range, link);
-	list_for_each_entry_safe(old, next_old, &c->drop, link) {
-		while (!list_entry_is_head(new, &c->add, link) &&
-		       new->start < old->start)
-			new = list_next_entry(new, link);
-		if (list_entry_is_head(new, &c->add, link))
-			return 0;
-		if (new->start != old->start || new->last != old->last)
-			continue;
-		kept = kmalloc(sizeof(*kept), GFP_KERNEL_ACCOUNT);
-		if (!kept)
-			return -ENOMEM;
-		kept->range = old;
-		kept->attrs = new->attrs;
-		list_add_tail(&kept->link, &c->keep);
-		list_del_init(&old->link);
-		c->num_drop--;
-		next_new = list_next_entry(new, link);
-		list_del(&new->link);
-		c->num_add--;
-		kfree(new);
-		new = next_new;
-	}
-	return 0;
-}
-
-static int svm_watch(struct svm_change *c)
-{
-	struct kfd_svm *svm = c->svm;
-	struct kfd_svm_range *r;
-	int ret;
-
-	if (svm->num_ranges - c->num_drop + c->num_add > KFD_IMAGE_MAX_SVM)
-		return -ENOSPC;
-	list_for_each_entry(r, &c->add, link) {
-		kfd_mirror_init(&r->mirror, &svm->process->mirrors,
-				&svm_mirror_ops, r->start,
-				(r->last - r->start + 1) >> PAGE_SHIFT,
-				svm_access(&r->attrs));
-		kfd_mirror_assume_present(&r->mirror);
-		r->gpus = svm_gpus(svm, &r->attrs);
-		ret = kfd_mirror_watch(&r->mirror);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* GPUs that have lost access have no pages any more. */
-static void svm_unmap_strangers(struct kfd_svm_range *r)
-{
-	u32 strangers = r->mapped & ~r->gpus;
-
-	if (!strangers)
-		return;
-	svm_unmap(r, strangers, r->start, r->mirror.npages,
-		  KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY);
-	r->mapped &= r->gpus;
-}
-
-/* @new takes over from @old, which it overlaps. */
-static void svm_inherit(struct kfd_svm_range *new, struct kfd_svm_range *old)
-{
-	/* Mapped with other rights: nothing of what they share can stay. */
-	if (new->mirror.access != old->mirror.access)
-		kfd_mirror_lose_locked(&old->mirror,
-				       max(new->start, old->start),
-				       min(new->last, old->last));
-	kfd_mirror_inherit(&new->mirror, &old->mirror);
-	if (new->gpus & ~old->gpus)
-		kfd_mirror_lack(&new->mirror, old->start, old->last);
-	new->mapped |= old->mapped;
-	kfd_mirror_need_locked(&new->mirror, kfd_svm_needs(new));
-	if (!list_empty(&old->mirror.invalid_node))
-		kfd_mirror_break_locked(&new->mirror);
-}
-
-static void svm_succeed(struct svm_change *c, struct kfd_svm_range *new)
-{
-	struct kfd_svm_range *old;
-	u64 next = new->start;
-
-	list_for_each_entry(old, &c->drop, link) {
-		if (old->last < new->start)
-			continue;
-		if (old->start > new->last)
-			break;
-		if (old->start > next)
-			kfd_mirror_lack(&new->mirror, next, old->start - 1);
-		svm_inherit(new, old);
-		next = old->last + 1;
-	}
-	if (next <= new->last)
-		kfd_mirror_lack(&new->mirror, next, new->last);
-	svm_unmap_strangers(new);
-	kfd_mirror_need_locked(&new->mirror, kfd_svm_needs(new));
-}
-
-static void svm_renew(struct svm_kept *kept)
-{
-	struct kfd_svm_range *r = kept->range;
-	struct kfd_mirror *m = &r->mirror;
-	u32 had = r->gpus;
-
-	r->attrs = kept->attrs;
-	r->gpus = svm_gpus(r->svm, &r->attrs);
-	if (m->access != svm_access(&r->attrs)) {
-		kfd_mirror_lose_locked(m, r->start, r->last);
-		m->access = svm_access(&r->attrs);
-	}
-	if (r->gpus & ~had)
-		kfd_mirror_lack(m, r->start, r->last);
-	svm_unmap_strangers(r);
-	kfd_mirror_need_locked(m, kfd_svm_needs(r));
-}
-
-static u64 svm_bytes(const struct kfd_svm_range *r,
-		     const struct kfd_svm_attrs *attrs)
-{
-	return kfd_svm_bytes(r->svm, r->start, r->last, attrs);
-}
-
-/* Charge for what there will be. The last that can fail. */
-static int svm_charge(struct svm_change *c)
-{
-	u64 total = c->svm->charged;
-	struct kfd_svm_range *r;
-	struct svm_kept *kept;
-
-	list_for_each_entry(r, &c->add, link)
-		total += svm_bytes(r, &r->attrs);
-	list_for_each_entry(kept, &c->keep, link)
-		total += svm_bytes(kept->range, &kept->attrs) -
-			 svm_bytes(kept->range, &kept->range->attrs);
-	list_for_each_entry(r, &c->drop, link)
-		total -= svm_bytes(r, &r->attrs);
-	return kfd_svm_set_charge(c->svm, total);
-}
-
-static void svm_commit(struct svm_change *c)
-{
-	struct mutex *notifier_lock = &c->svm->process->mirrors.notifier_lock;
-	struct kfd_svm_range *r, *next;
-	struct svm_kept *kept;
-
-	mutex_lock(notifier_lock);
-	list_for_each_entry(r, &c->add, link)
-		svm_succeed(c, r);
-	list_for_each_entry(kept, &c->keep, link)
-		svm_renew(kept);
-	list_for_each_entry(r, &c->drop, link) {
-		kfd_mirror_retire(&r->mirror);
-		svm_tree_remove(r, &c->svm->ranges);
-	}
-	mutex_unlock(notifier_lock);
-	list_for_each_entry_safe(r, next, &c->add, link) {
-		list_del_init(&r->link);
-		svm_tree_insert(r, &c->svm->ranges);
-	}
-	c->svm->num_ranges += c->num_add - c->num_drop;
-	list_for_each_entry_safe(r, next, &c->drop, link) {
-		kfd_mirror_remove(&r->mirror);
-		kfree(r);
-	}
-}
-
-static void svm_abandon(struct svm_change *c)
-{
-	struct kfd_svm_range *r, *next;
-
-	list_for_each_entry_safe(r, next, &c->add, link) {
-		kfd_mirror_remove(&r->mirror);
-		kfree(r);
-	}
-}
-
-static int svm_do_change(struct kfd_svm *svm, u64 start, u64 last,
-			 kfd_svm_change_fn fn, void *arg)
-{
-	struct svm_change c = {
-		.svm = svm,
-		.drop = LIST_HEAD_INIT(c.drop),
-		.add = LIST_HEAD_INIT(c.add),
-		.keep = LIST_HEAD_INIT(c.keep),
-	};
-	struct kfd_mirrors *mirrors = &svm->process->mirrors;
-	struct svm_kept *kept, *next;
-	int ret;
-
-	lockdep_assert_held(&svm->lock);
-	mutex_lock(&mirrors->validate_lock);
-	ret = svm_plan(&c, start, last, fn, arg);
-	if (!ret)
-		ret = svm_keep(&c);
-	if (!ret)
-		ret = svm_watch(&c);
-	/* Now that an munmap() is heard of: is there something to map? */
-	if (!ret && fn)
-		ret = kfd_svm_check_memory(svm->process, start, last);
-	if (!ret)
-		ret = svm_charge(&c);
-	if (ret)
-		svm_abandon(&c);
-	else
-		svm_commit(&c);
-	mutex_unlock(&mirrors->validate_lock);
-	list_for_each_entry_safe(kept, next, &c.keep, link)
-		kfree(kept);
-	return ret;
-}
-
-/**
- * kfd_svm_change() - give a stretch of addresses new attributes
- * @svm: shared virtual memory of a process
- * @start: first byte, page-aligned
- * @last: last byte of a page
- * @fn: works out the attributes of a part from those it has
- * @arg: its second argument
- *
- * Makes ranges where there are none, splits those that stick out and joins
- * those that have become alike. Pages that are to be present and are not are
- * brought by kfd_svm_validate().
- *
- * Context: svm->lock held; sleeps; takes mmap_lock. A user of the address
- * space.
- * Return: 0; -EFAULT: a part is not mapped, or is a device's; -EADDRINUSE: a
- * buffer is mapped there; -ENOSPC: too many ranges; -ENOMEM: also over the
- * limit on system memory; -EINTR. Nothing has changed then.
- */
-int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,
-		   kfd_svm_change_fn fn, void *arg)
-{
-	return svm_do_change(svm, start, last, fn, arg);
-}
-
-/**
- * kfd_svm_remove() - take a stretch of addresses out of the ranges
- * @svm: shared virtual memory of a process
- * @start: first byte, page-aligned
- * @last: last byte of a page
- *
- * Context: svm->lock held; sleeps. A user of the address space.
- * Return: 0; -ENOSPC: too many ranges; -ENOMEM.
- */
-int kfd_svm_remove(struct kfd_svm *svm, u64 start, u64 last)
-{
-	return svm_do_change(svm, start, last, NULL, NULL);
-}
-
 /**
  * kfd_svm_validate() - bring the pages that GPUs can't wait for
  * @svm: shared virtual memory of a process
@@ -693,7 +209,7 @@ void kfd_svm_renew_needs(struct kfd_svm *svm)
 	mutex_lock(&mirrors->notifier_lock);
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
-		r->gpus = svm_gpus(svm, &r->attrs);
+		r->gpus = kfd_svm_gpus(svm, &r->attrs);
 		kfd_mirror_lack(&r->mirror, r->start, r->last);
 		kfd_mirror_need_locked(&r->mirror, kfd_svm_needs(r));
 		kfd_mirror_break_locked(&r->mirror);
@@ -717,7 +233,7 @@ void kfd_svm_remove_all(struct kfd_svm *svm)
 		struct kfd_svm_range *r = rb_entry(node, struct kfd_svm_range,
 						   node);
 
-		svm_tree_remove(r, &svm->ranges);
+		kfd_svm_take(r);
 		svm->num_ranges--;
 		kfd_mirror_remove(&r->mirror);
 		kfree(r);

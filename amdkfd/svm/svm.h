@@ -3,7 +3,10 @@
  * Shared virtual memory (floor 3): ranges of the process's own addresses that
  * GPUs reach under the same addresses.
  *
- * range.c	the ranges: tree, split, merge, what munmap leaves
+ * range.c	the ranges: the tree
+ * change.c	split, merge, new attributes
+ * pages.c	what the pages of a range are to GPUs
+ * hole.c	what munmap leaves
  * attr.c	AMDKFD_IOC_SVM
  * charge.c	what is charged against the limit on system memory
  * fault.c	GPU faults that wait for a page
@@ -217,6 +220,8 @@ static inline bool kfd_svm_attrs_equal(const struct kfd_svm_attrs *a,
 typedef void (*kfd_svm_change_fn)(struct kfd_svm_attrs *attrs, void *arg);
 
 /* range.c; svm->lock held */
+void kfd_svm_insert(struct kfd_svm_range *r);
+void kfd_svm_take(struct kfd_svm_range *r);
 struct kfd_svm_range *kfd_svm_first(struct kfd_svm *svm, u64 start, u64 last);
 struct kfd_svm_range *kfd_svm_next(struct kfd_svm_range *r, u64 start,
 				   u64 last);
@@ -224,14 +229,22 @@ struct kfd_svm_range *kfd_svm_range_new(struct kfd_svm *svm, u64 start,
 					u64 last,
 					const struct kfd_svm_attrs *attrs);
 void kfd_svm_default_attrs(struct kfd_svm *svm, struct kfd_svm_attrs *attrs);
-int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,
-		   kfd_svm_change_fn fn, void *arg);
-int kfd_svm_remove(struct kfd_svm *svm, u64 start, u64 last);
 int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last);
 void kfd_svm_remove_all(struct kfd_svm *svm);
 void kfd_svm_renew_needs(struct kfd_svm *svm);
 u32 kfd_svm_bound_gpus(struct kfd_process *p);
+u32 kfd_svm_gpus(struct kfd_svm *svm, const struct kfd_svm_attrs *attrs);
 u32 kfd_svm_needs(const struct kfd_svm_range *r);
+
+/* change.c; svm->lock held */
+int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,
+		   kfd_svm_change_fn fn, void *arg);
+int kfd_svm_remove(struct kfd_svm *svm, u64 start, u64 last);
+
+/* pages.c */
+extern const struct kfd_mirror_ops kfd_svm_mirror_ops;
+void kfd_svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
+		   enum KFD_SVM_UNMAP_TRIGGERS trigger);
 
 /* charge.c: the limit on system memory; svm->lock held */
 u64 kfd_svm_bytes(const struct kfd_svm *svm, u64 start, u64 last,
