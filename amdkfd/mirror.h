@@ -198,6 +198,28 @@ static inline void kfd_mirror_add_lost(struct kfd_mirror *m, u64 first, u64 end)
 	m->lost_end = max(m->lost_end, end);
 }
 
+/* Who waits for notifier_lock may have it between this many mirrors. */
+#define KFD_MIRROR_BATCH	64
+
+/**
+ * kfd_mirrors_breathe() - let others have notifier_lock in a walk of mirrors
+ * @mirrors: those of the process
+ * @n: counted up by each call; begins at 0
+ *
+ * There may be many mirrors, and the munmap() of anybody may wait for the lock:
+ * to be called between two mirrors that are each as they should be.
+ *
+ * Context: notifier_lock held, and let go of at times; sleeps.
+ */
+static inline void kfd_mirrors_breathe(struct kfd_mirrors *mirrors, u32 *n)
+{
+	if (++*n % KFD_MIRROR_BATCH)
+		return;
+	mutex_unlock(&mirrors->notifier_lock);
+	cond_resched();
+	mutex_lock(&mirrors->notifier_lock);
+}
+
 /* Of these, those that nobody waits for any more; likewise */
 static inline void kfd_mirror_add_given(struct kfd_mirror *m, u64 first, u64 end)
 {

@@ -140,23 +140,6 @@ static void svm_apply(struct kfd_svm_attrs *attrs, void *arg)
 		svm_apply_attr(req->svm->process, attrs, &req->attrs[i]);
 }
 
-/* Whether a queue would lose memory that it can't do without. */
-static bool svm_takes_held(struct svm_request *req, u64 start, u64 last)
-{
-	struct kfd_svm_attrs attrs;
-	struct kfd_svm_range *r;
-
-	for (r = kfd_svm_first(req->svm, start, last); r;
-	     r = kfd_svm_next(r, start, last)) {
-		attrs = r->attrs;
-		svm_apply(&attrs, req);
-		if (kfd_svm_held(req->svm, max(r->start, start),
-				 min(r->last, last), &attrs))
-			return true;
-	}
-	return false;
-}
-
 static bool svm_asks_to_prefetch(const struct svm_request *req)
 {
 	u32 i;
@@ -202,7 +185,7 @@ static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
 	ret = kfd_svm_strike(svm);
 	if (ret)
 		return ret;
-	if (svm_takes_held(req, start, last))
+	if (kfd_svm_takes_held(svm, start, last, svm_apply, req))
 		return -EBUSY;
 	ret = kfd_svm_change(svm, start, last, svm_apply, req);
 	while (!ret) {

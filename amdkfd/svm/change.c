@@ -17,6 +17,7 @@
  * svm->lock protects the tree and the attributes, and is held by all callers.
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "../criu/image.h"
@@ -134,6 +135,7 @@ static int svm_plan(struct svm_change *c, u64 start, u64 last,
 		if (!ret)
 			ret = svm_emit_old(c, r, start, last, fn, arg);
 		next = max(next, r->last + 1);
+		cond_resched();
 	}
 	if (!ret && next <= last)
 		ret = svm_emit_changed(c, next, last, NULL, fn, arg);
@@ -168,6 +170,7 @@ static int svm_keep(struct svm_change *c)
 		c->num_add--;
 		kfree(new);
 		new = next_new;
+		cond_resched();
 	}
 	return 0;
 }
@@ -181,6 +184,9 @@ static int svm_watch(struct svm_change *c)
 	if (svm->num_ranges - c->num_drop + c->num_add > KFD_IMAGE_MAX_SVM)
 		return -ENOSPC;
 	list_for_each_entry(r, &c->add, link) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 		kfd_mirror_init(&r->mirror, &svm->process->mirrors,
 				&kfd_svm_mirror_ops, r->start,
 				(r->last - r->start + 1) >> PAGE_SHIFT,
@@ -223,14 +229,16 @@ static void svm_inherit(struct kfd_svm_range *new, struct kfd_svm_range *old)
 		kfd_mirror_break_locked(&new->mirror);
 }
 
-static void svm_succeed(struct svm_change *c, struct kfd_svm_range *new)
+/*
+ * @new takes over from those of the dropped that it overlaps, of which @old is
+ * the first, or is behind it.
+ */
+static void svm_succeed(struct svm_change *c, struct kfd_svm_range *new,
+			struct kfd_svm_range *old)
 {
-	struct kfd_svm_range *old;
 	u64 next = new->start;
 
-	list_for_each_entry(old, &c->drop, link) {
-		if (old->last < new->start)
-			continue;
+	list_for_each_entry_from(old, &c->drop, link) {
 		if (old->start > new->last)
 			break;
 		if (old->start > next)
@@ -285,22 +293,45 @@ static int svm_charge(struct svm_change *c)
 	return kfd_svm_set_charge(c->svm, total);
 }
 
+/*
+ * The new ones take over, then the old ones end; both are in order. Between two
+ * ranges is as good a moment as any for others: each address is watched, by an
+ * old one, by a new one, or by both.
+ */
+static void svm_take_over(struct svm_change *c)
+{
+	struct kfd_mirrors *mirrors = &c->svm->process->mirrors;
+	struct kfd_svm_range *old, *new;
+	struct svm_kept *kept;
+	u32 n = 0;
+
+	mutex_lock(&mirrors->notifier_lock);
+	old = list_first_entry(&c->drop, struct kfd_svm_range, link);
+	list_for_each_entry(new, &c->add, link) {
+		while (!list_entry_is_head(old, &c->drop, link) &&
+		       old->last < new->start)
+			old = list_next_entry(old, link);
+		svm_succeed(c, new, old);
+		kfd_mirrors_breathe(mirrors, &n);
+	}
+	list_for_each_entry(kept, &c->keep, link) {
+		svm_renew(kept);
+		kfd_mirrors_breathe(mirrors, &n);
+	}
+	list_for_each_entry(old, &c->drop, link) {
+		kfd_mirror_retire(&old->mirror);
+		kfd_mirrors_breathe(mirrors, &n);
+	}
+	mutex_unlock(&mirrors->notifier_lock);
+}
+
 static void svm_commit(struct svm_change *c)
 {
-	struct mutex *notifier_lock = &c->svm->process->mirrors.notifier_lock;
 	struct kfd_svm_range *r, *next;
-	struct svm_kept *kept;
 
-	mutex_lock(notifier_lock);
-	list_for_each_entry(r, &c->add, link)
-		svm_succeed(c, r);
-	list_for_each_entry(kept, &c->keep, link)
-		svm_renew(kept);
-	list_for_each_entry(r, &c->drop, link) {
-		kfd_mirror_retire(&r->mirror);
+	svm_take_over(c);
+	list_for_each_entry(r, &c->drop, link)
 		kfd_svm_take(r);
-	}
-	mutex_unlock(notifier_lock);
 	list_for_each_entry_safe(r, next, &c->add, link) {
 		list_del_init(&r->link);
 		kfd_svm_insert(r);
@@ -309,6 +340,7 @@ static void svm_commit(struct svm_change *c)
 	list_for_each_entry_safe(r, next, &c->drop, link) {
 		kfd_mirror_remove(&r->mirror);
 		kfree(r);
+		cond_resched();
 	}
 }
 
@@ -319,6 +351,7 @@ static void svm_abandon(struct svm_change *c)
 	list_for_each_entry_safe(r, next, &c->add, link) {
 		kfd_mirror_remove(&r->mirror);
 		kfree(r);
+		cond_resched();
 	}
 }
 
@@ -388,7 +421,8 @@ int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,
  * @last: last byte of a page
  *
  * Context: svm->lock held; sleeps. A user of the address space.
- * Return: 0; -ENOSPC: too many ranges; -ENOMEM.
+ * Return: 0; -ENOSPC: too many ranges; -ENOMEM; -EINTR: killed. Nothing has
+ * changed then.
  */
 int kfd_svm_remove(struct kfd_svm *svm, u64 start, u64 last)
 {

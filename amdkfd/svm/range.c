@@ -205,6 +205,7 @@ void kfd_svm_renew_needs(struct kfd_svm *svm)
 {
 	struct kfd_mirrors *mirrors = &svm->process->mirrors;
 	struct kfd_svm_range *r;
+	u32 n = 0;
 
 	mutex_lock(&mirrors->notifier_lock);
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r;
@@ -213,6 +214,7 @@ void kfd_svm_renew_needs(struct kfd_svm *svm)
 		kfd_mirror_lack(&r->mirror, r->start, r->last);
 		kfd_mirror_need_locked(&r->mirror, kfd_svm_needs(r));
 		kfd_mirror_break_locked(&r->mirror);
+		kfd_mirrors_breathe(mirrors, &n);
 	}
 	mutex_unlock(&mirrors->notifier_lock);
 }
@@ -237,6 +239,7 @@ void kfd_svm_remove_all(struct kfd_svm *svm)
 		svm->num_ranges--;
 		kfd_mirror_remove(&r->mirror);
 		kfree(r);
+		cond_resched();
 	}
 	kfd_svm_set_charge(svm, 0);
 	mutex_unlock(&mirrors->validate_lock);

@@ -107,26 +107,48 @@ static void svm_release(struct kfd_process_device *pdd, void *cookie)
 	kfree(hold);
 }
 
+/* The same of one hold: only the ranges that it is in are looked at. */
+static bool svm_takes(struct kfd_svm_hold *hold, struct kfd_svm *svm, u64 start,
+		      u64 last, kfd_svm_change_fn fn, void *arg)
+{
+	struct kfd_svm_attrs attrs;
+	struct kfd_svm_range *r;
+
+	start = max(start, hold->start);
+	last = min(last, hold->last);
+	for (r = kfd_svm_first(svm, start, last); r;
+	     r = kfd_svm_next(r, start, last)) {
+		attrs = r->attrs;
+		fn(&attrs, arg);
+		if (!svm_grants(&attrs, hold->pdd, hold->write))
+			return true;
+	}
+	return false;
+}
+
 /**
- * kfd_svm_held() - whether a queue needs what new attributes would take away
+ * kfd_svm_takes_held() - whether a queue needs what a change would take away
  * @svm: shared virtual memory of a process
  * @start: first byte
  * @last: last byte
- * @attrs: the new attributes
+ * @fn: works out the new attributes
+ * @arg: its second argument
  *
- * Context: svm->lock held.
+ * Context: svm->lock held; sleeps.
  * Return: true when one does.
  */
-bool kfd_svm_held(struct kfd_svm *svm, u64 start, u64 last,
-		  const struct kfd_svm_attrs *attrs)
+bool kfd_svm_takes_held(struct kfd_svm *svm, u64 start, u64 last,
+			kfd_svm_change_fn fn, void *arg)
 {
 	struct kfd_svm_hold *hold;
 
 	lockdep_assert_held(&svm->lock);
-	list_for_each_entry(hold, &svm->holds, link)
+	list_for_each_entry(hold, &svm->holds, link) {
 		if (hold->start <= last && hold->last >= start &&
-		    !svm_grants(attrs, hold->pdd, hold->write))
+		    svm_takes(hold, svm, start, last, fn, arg))
 			return true;
+		cond_resched();
+	}
 	return false;
 }
 

@@ -313,8 +313,8 @@ int kfd_svm_init(void);
 void kfd_svm_exit(void);
 extern const struct kfd_component_ops kfd_svm_component_ops;
 extern const struct kfd_svm_ops kfd_svm_ops;
-bool kfd_svm_held(struct kfd_svm *svm, u64 start, u64 last,
-		  const struct kfd_svm_attrs *attrs);
+bool kfd_svm_takes_held(struct kfd_svm *svm, u64 start, u64 last,
+			kfd_svm_change_fn fn, void *arg);
 void kfd_svm_lose_holds(struct kfd_svm *svm, u64 start, u64 last);
 int kfd_svm_set_xnack(struct kfd_process *p, bool enabled);
 void kfd_svm_gpu_bound(struct kfd_process *p);
