@@ -200,6 +200,13 @@ static int svm_watch(struct svm_change *c)
 	return 0;
 }
 
+static void svm_unmap_part(struct kfd_svm_range *r, u64 start, u64 last)
+{
+	if (r->mapped)
+		kfd_svm_unmap_untold(r, r->mapped, start,
+				     (last - start + 1) >> PAGE_SHIFT);
+}
+
 /* GPUs that have lost access have no pages any more. */
 static void svm_unmap_strangers(struct kfd_svm_range *r)
 {
@@ -250,6 +257,28 @@ static void svm_succeed(struct svm_change *c, struct kfd_svm_range *new,
 		kfd_mirror_lack(&new->mirror, next, new->last);
 	svm_unmap_strangers(new);
 	kfd_mirror_need_locked(&new->mirror, kfd_svm_needs(new));
+}
+
+/*
+ * @old is over. What no range has taken over of it is its to take off the GPUs,
+ * whatever has become of the mapping: nobody hears of those pages any more.
+ * @new is the first of the new ones that it overlaps, or is behind it.
+ */
+static void svm_end(struct svm_change *c, struct kfd_svm_range *old,
+		    struct kfd_svm_range *new)
+{
+	u64 next = old->start;
+
+	list_for_each_entry_from(new, &c->add, link) {
+		if (new->start > old->last)
+			break;
+		if (new->start > next)
+			svm_unmap_part(old, next, new->start - 1);
+		next = new->last + 1;
+	}
+	if (next <= old->last)
+		svm_unmap_part(old, next, old->last);
+	kfd_mirror_retire(&old->mirror);
 }
 
 static void svm_renew(struct svm_kept *kept)
@@ -318,8 +347,12 @@ static void svm_take_over(struct svm_change *c)
 		svm_renew(kept);
 		kfd_mirrors_breathe(mirrors, &n);
 	}
+	new = list_first_entry(&c->add, struct kfd_svm_range, link);
 	list_for_each_entry(old, &c->drop, link) {
-		kfd_mirror_retire(&old->mirror);
+		while (!list_entry_is_head(new, &c->add, link) &&
+		       new->last < old->start)
+			new = list_next_entry(new, link);
+		svm_end(c, old, new);
 		kfd_mirrors_breathe(mirrors, &n);
 	}
 	mutex_unlock(&mirrors->notifier_lock);

@@ -11,7 +11,8 @@
  *
  * A hole takes memory, which a notifier can't wait for. Without any, the
  * addresses go into a hull, in which later just what has no mapping is struck
- * out.
+ * out. By then something else may be mapped there and have been looked up:
+ * whatever a range loses it takes off the GPUs itself (change.c).
  *
  * The lists are protected by notifier_lock, the ranges by svm->lock.
  */

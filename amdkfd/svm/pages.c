@@ -16,6 +16,30 @@ static struct kfd_svm_range *to_range(struct kfd_mirror *m)
 }
 
 /**
+ * kfd_svm_unmap_untold() - take pages of a range off GPUs, without SMI events
+ * @r: the range
+ * @gpus: the GPUs, by index
+ * @va: first byte
+ * @npages: pages from there on
+ *
+ * Context: notifier_lock held; NOTIFIER context.
+ */
+void kfd_svm_unmap_untold(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages)
+{
+	struct kfd_process *p = r->svm->process;
+	struct kfd_process_device *pdd;
+	u32 i;
+
+	lockdep_assert_held(&p->mirrors.notifier_lock);
+	for (i = 0; i < p->n_pdds; i++) {
+		pdd = p->pdds[i];
+		if (gpus & BIT(i))
+			pdd->dev->ops->svm_unmap(pdd->dev->gpu, pdd->gpu_vm, va,
+						 npages);
+	}
+}
+
+/**
  * kfd_svm_unmap() - take pages of a range off GPUs
  * @r: the range
  * @gpus: the GPUs, by index
@@ -30,19 +54,13 @@ void kfd_svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
 {
 	unsigned long first = va >> PAGE_SHIFT;
 	struct kfd_process *p = r->svm->process;
-	struct kfd_process_device *pdd;
 	u32 i;
 
-	lockdep_assert_held(&p->mirrors.notifier_lock);
-	for (i = 0; i < p->n_pdds; i++) {
-		pdd = p->pdds[i];
-		if (!(gpus & BIT(i)))
-			continue;
-		pdd->dev->ops->svm_unmap(pdd->dev->gpu, pdd->gpu_vm, va,
-					 npages);
-		kfd_smi_unmap_from_gpu(p, pdd->dev, first, first + npages - 1,
-				       trigger);
-	}
+	kfd_svm_unmap_untold(r, gpus, va, npages);
+	for (i = 0; i < p->n_pdds; i++)
+		if (gpus & BIT(i))
+			kfd_smi_unmap_from_gpu(p, p->pdds[i]->dev, first,
+					       first + npages - 1, trigger);
 }
 
 static int svm_reserve(struct kfd_mirror *m, u64 first, u64 npages)
