@@ -6,7 +6,9 @@
  *
  * A mirror holds no reference on pages. hmm_range_fault() looks them up, an
  * interval notifier on the address range tells when the answer is no longer
- * true. Between the two the GPUs may use the pages.
+ * true. Between the two the GPUs may use the pages. A look-up takes what is in
+ * memory (mirror_look.c); what is not comes while nothing of ours is held
+ * (fetch.c), and the look-up is made again.
  *
  * A page of a mirror is *present* (given to the owner by populate()) or
  * *absent*. The hull [absent_first, absent_last] of a mirror holds every absent
@@ -47,7 +49,8 @@
  *				mirror, so the restore work, which must not
  *				wait for process->lock (teardown waits for the
  *				work with that lock held), walks safely
- *	      mmap_lock		read, by hmm_range_fault()
+ *	      mmap_lock		read, by hmm_range_fault(), which waits
+ *				for no page
  *	        notifier_lock	presence, the list and the eviction
  *	          scheduler_lock  by kfd_process_evict_on() and _restore_on()
  *
@@ -62,9 +65,7 @@
  * eviction is held before teardown begins and stays: the restore work needs
  * a user of the address space and finds none.
  */
-#include <linux/hmm.h>
 #include <linux/jiffies.h>
-#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -77,6 +78,8 @@
 
 #define RESTORE_DELAY_MIN_MS	1
 #define RESTORE_DELAY_MAX_MS	1000
+/* How long nothing is brought in after there was no memory for it. */
+#define FETCH_AGAIN_MS		100
 /* A storm: how soon the next eviction comes, and how long we then wait. */
 #define STORM_CALM_JIFFIES	(HZ / 20)
 #define STORM_DELAY_MAX_MS	64
@@ -84,16 +87,6 @@
 #define RESTORE_PASS_JIFFIES	HZ
 /* Lost races with the notifier after which it does. */
 #define RESTORE_TRIES		8
-
-/**
- * struct kfd_mirror_chunk - scratch space of one look-up
- * @pfns: what hmm_range_fault() says
- * @pages: the same for the owner
- */
-struct kfd_mirror_chunk {
-	unsigned long pfns[KFD_MIRROR_CHUNK];
-	struct page *pages[KFD_MIRROR_CHUNK];
-};
 
 static struct workqueue_struct *restore_wq;
 
@@ -186,6 +179,8 @@ static bool mirror_invalidate(struct mmu_interval_notifier *notifier,
 
 	mutex_lock(&m->mirrors->notifier_lock);
 	mmu_interval_set_seq(notifier, seq);
+	if (m->ops->stale && range->event == MMU_NOTIFY_UNMAP)
+		kfd_fetcher_tell_unmap(m->mirrors->fetcher);
 	if (!m->retired && !(KFD_BROKEN(fork_unseen) &&
 			     range->event == MMU_NOTIFY_PROTECTION_PAGE))
 		mirror_lose(m, first, last, range);
@@ -197,150 +192,60 @@ static const struct mmu_interval_notifier_ops mirror_notifier_ops = {
 	.invalidate = mirror_invalidate,
 };
 
-/*
- * Hand what hmm_range_fault() found to the owner. The pages are marked dirty
- * now because nobody tells when the GPU writes: until they are cleaned or freed
- * lazily, which invalidates them first, they count as written. What is in VRAM
- * is dirty when it comes back.
- */
-static int mirror_give_pages(struct kfd_mirror *m, u64 first, u64 n,
-			     bool writable)
+/* The pages that are missed are no longer in the hull: they are looked at now. */
+static void mirror_take_hull(struct kfd_mirror *m, u64 *first, u64 *last)
 {
-	struct kfd_mirror_chunk *chunk = m->mirrors->chunk;
-	u64 i;
-
-	lockdep_assert_held(&m->mirrors->notifier_lock);
-	for (i = 0; i < n; i++) {
-		chunk->pages[i] = hmm_pfn_to_page(chunk->pfns[i]);
-		if (writable && !is_device_private_page(chunk->pages[i]))
-			set_page_dirty(chunk->pages[i]);
-	}
-	return m->ops->populate(m, first, n, chunk->pages, writable);
+	mutex_lock(&m->mirrors->notifier_lock);
+	*first = m->absent_first;
+	*last = m->absent_last;
+	kfd_mirror_set_present(m);
+	mutex_unlock(&m->mirrors->notifier_lock);
 }
 
 /*
- * Whether *@n pages from @first on are looked up for writing; *@n is cut so that
- * the answer holds for all of them. mmap_lock held. EFAULT, ESTALE.
+ * Make present what is missed and in memory. 0: nobody misses a page any more, and
+ * an invalidation after that moment has put the mirror on the list (again) if it
+ * is needed. Else as kfd_mirror_try().
  */
-static int mirror_wants_write(struct kfd_mirror *m, u64 first, u64 *n,
-			      bool *write)
+static int mirror_try_once(struct kfd_mirror *m, struct kfd_look *look,
+			   enum kfd_mercy mercy)
 {
-	unsigned long addr = m->addr + (first << PAGE_SHIFT);
-	struct vm_area_struct *vma;
-
-	if (m->ops->stale && m->ops->stale(m, first, *n))
-		return -ESTALE;
-	if (m->access != KFD_MIRROR_WRITE_IF_ALLOWED) {
-		*write = m->access == KFD_MIRROR_WRITE;
-		return 0;
-	}
-	vma = vma_lookup(m->mirrors->mm, addr);
-	if (!vma)
-		return -EFAULT;
-	*n = min_t(u64, *n, (vma->vm_end - addr) >> PAGE_SHIFT);
-	*write = vma->vm_flags & VM_WRITE;
-	return 0;
-}
-
-/*
- * hmm_range_fault() breaks copy-on-write of what it faults in for writing, but
- * takes the owner's own pages as they are. Those that can't be written have to
- * come to system memory for that.
- */
-static int mirror_look_up(struct hmm_range *range)
-{
-	u64 i, n = (range->end - range->start) >> PAGE_SHIFT;
-	int ret = hmm_range_fault(range);
-
-	if (ret || !range->dev_private_owner ||
-	    !(range->default_flags & HMM_PFN_REQ_WRITE))
-		return ret;
-	for (i = 0; i < n && range->hmm_pfns[i] & HMM_PFN_WRITE; i++)
-		;
-	if (i == n)
-		return 0;
-	range->dev_private_owner = NULL;
-	return hmm_range_fault(range);
-}
-
-/**
- * kfd_mirror_populate() - make pages present, if one look-up finds them all
- * @m: a watched mirror
- * @first: first page
- * @n: how many, KFD_MIRROR_CHUNK at most; cut to as many as a look-up can do
- *
- * Their place in the hull is the caller's to see to.
- *
- * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
- * space.
- *
- * Return: 0; EAGAIN: the notifier came in between; EFAULT: one of the *@n can't
- * be had; ESTALE, ENOMEM; EINTR: killed.
- */
-int kfd_mirror_populate(struct kfd_mirror *m, u64 first, u64 *n)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-	struct hmm_range range = {
-		.notifier = &m->notifier,
-		.start = m->addr + (first << PAGE_SHIFT),
-		.hmm_pfns = mirrors->chunk->pfns,
-		.default_flags = HMM_PFN_REQ_FAULT,
-	};
-	bool write = false;
+	struct kfd_missing missing = {};
+	u64 first, last, from;
 	int ret;
 
-	ret = m->ops->reserve ? m->ops->reserve(m, first, *n) : 0;
-	if (ret)
-		return ret;
-	if (m->ops->owner)
-		range.dev_private_owner = m->ops->owner(m);
-	range.notifier_seq = mmu_interval_read_begin(&m->notifier);
-	if (mmap_read_lock_killable(mirrors->mm))
-		return -EINTR;
-	ret = mirror_wants_write(m, first, n, &write);
-	range.end = range.start + (*n << PAGE_SHIFT);
-	if (write)
-		range.default_flags |= HMM_PFN_REQ_WRITE;
-	if (!ret)
-		ret = mirror_look_up(&range);
-	mmap_read_unlock(mirrors->mm);
-	if (ret == -EBUSY)
-		return -EAGAIN;
-	if (ret)
-		return ret == -ENOMEM || ret == -ESTALE ? ret : -EFAULT;
-
-	mutex_lock(&mirrors->notifier_lock);
-	if (mmu_interval_read_retry(&m->notifier, range.notifier_seq))
+	mirror_take_hull(m, &first, &last);
+	ret = first <= last ? kfd_mirror_look(m, look, first, last, &missing) : 0;
+	mutex_lock(&m->mirrors->notifier_lock);
+	if (ret == -KFD_EABSENT) {
+		from = first;
+		if (look->absent.n)
+			from = (look->absent.run[0].start - m->addr) >>
+			       PAGE_SHIFT;
+		if (missing.end)
+			from = min(from, missing.first);
+		kfd_mirror_add_absent(m, from, last);
+	} else if (ret) {
+		kfd_mirror_add_absent(m, first, last);
+	} else {
+		ret = kfd_mirror_judge(m, &missing, mercy);
+		if (ret)
+			kfd_mirror_add_absent(m, missing.first,
+					      missing.end - 1);
+	}
+	if (kfd_mirror_is_present(m))
+		list_del_init(&m->invalid_node);
+	else if (!ret)
 		ret = -EAGAIN;
-	else
-		ret = mirror_give_pages(m, first, *n, write);
-	mutex_unlock(&mirrors->notifier_lock);
+	mutex_unlock(&m->mirrors->notifier_lock);
 	return ret;
-}
-
-/* Pages first .. last; what could not be had goes back into the hull. */
-static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
-{
-	int ret;
-	u64 n;
-
-	for (; first <= last; first += n) {
-		n = min_t(u64, last - first + 1, KFD_MIRROR_CHUNK);
-		ret = kfd_mirror_populate(m, first, &n);
-		if (ret) {
-			mutex_lock(&m->mirrors->notifier_lock);
-			kfd_mirror_add_absent(m, first, last);
-			mutex_unlock(&m->mirrors->notifier_lock);
-			return ret;
-		}
-		cond_resched();
-	}
-	return 0;
 }
 
 /**
  * kfd_mirror_try() - make the pages present that are missed
  * @m: a watched mirror
+ * @look: of who wants it
+ * @mercy: which may be missing
  *
  * When it returns 0 they all were at one moment, and an invalidation after that
  * moment has put the mirror on the list (again) if it is needed.
@@ -348,37 +253,22 @@ static int mirror_populate(struct kfd_mirror *m, u64 first, u64 last)
  * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
  * space.
  *
- * Return: 0; EAGAIN: lost RESTORE_TRIES races; EFAULT, ESTALE, ENOMEM.
+ * Return: 0; KFD_EABSENT: see kfd_mirror_look(); EAGAIN: lost RESTORE_TRIES races;
+ * EFAULT: pages are missing that may not be; ESTALE, ENOMEM; EINTR: killed.
  */
-int kfd_mirror_try(struct kfd_mirror *m)
+int kfd_mirror_try(struct kfd_mirror *m, struct kfd_look *look,
+		   enum kfd_mercy mercy)
 {
-	struct kfd_mirrors *mirrors = m->mirrors;
 	unsigned int tries = RESTORE_TRIES;
-	u64 first, last;
-	bool present;
 	int ret;
 
-	lockdep_assert_held(&mirrors->validate_lock);
-	for (;;) {
-		mutex_lock(&mirrors->notifier_lock);
-		first = m->absent_first;
-		last = m->absent_last;
-		present = kfd_mirror_is_present(m);
-		if (present)
-			list_del_init(&m->invalid_node);
-		else if (tries)
-			kfd_mirror_set_present(m);
-		mutex_unlock(&mirrors->notifier_lock);
-		if (present) {
-			m->lost_since = 0;
-			return 0;
-		}
-		if (!tries--)
-			return -EAGAIN;
-		ret = mirror_populate(m, first, last);
-		if (ret && ret != -EAGAIN)
-			return ret;
-	}
+	lockdep_assert_held(&m->mirrors->validate_lock);
+	do
+		ret = mirror_try_once(m, look, mercy);
+	while (ret == -EAGAIN && --tries);
+	if (!ret)
+		m->lost_since = 0;
+	return ret;
 }
 
 /* This one has to wait for the next pass; others must not wait for it. */
@@ -393,7 +283,10 @@ static void mirror_put_off(struct kfd_mirror *m)
 	mutex_unlock(&mirrors->notifier_lock);
 }
 
-/* EAGAIN: more is left; EFAULT, ESTALE, ENOMEM: a mirror could not be had. */
+/*
+ * EAGAIN: more is left; KFD_EABSENT: likewise, and mirrors->look tells what is to
+ * be brought in for it; EFAULT, ESTALE, ENOMEM: a mirror could not be had.
+ */
 static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 {
 	unsigned long deadline = jiffies + RESTORE_PASS_JIFFIES;
@@ -416,9 +309,12 @@ static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 			return left;
 		if (time_after(jiffies, deadline))
 			return -EAGAIN;
-		ret = kfd_mirror_try(m);
-		if (ret)
-			ret = kfd_mirror_do_without(m, ret);
+		ret = kfd_mirror_try(m, &mirrors->look, KFD_MERCY_NONE);
+		if (ret == -EFAULT || ret == -ESTALE)
+			ret = kfd_mirror_do_without(m, &mirrors->look, ret);
+		/* The others are not needed without it. */
+		if (ret == -KFD_EABSENT)
+			return ret;
 		if (ret) {
 			mirror_put_off(m);
 			left = ret;
@@ -436,11 +332,100 @@ static void mirrors_tell_rescheduled(struct kfd_mirrors *mirrors)
 			kfd_smi_queue_restore(p, p->pdds[i]->dev, true);
 }
 
+static struct kfd_fetcher *mirrors_fetcher(struct kfd_mirrors *mirrors)
+{
+	struct kfd_fetcher *f;
+
+	mutex_lock(&mirrors->validate_lock);
+	f = mirrors->fetcher ? kfd_fetcher_get(mirrors->fetcher) : NULL;
+	mutex_unlock(&mirrors->validate_lock);
+	return f;
+}
+
+/* Try again later, or when the pages have come: then true. */
+static bool mirrors_restore_later(struct kfd_mirrors *mirrors, int ret)
+{
+	bool fetch = ret == -KFD_EABSENT;
+
+	lockdep_assert_held(&mirrors->validate_lock);
+	if (!ret) {
+		mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
+		return false;
+	}
+	/* Under way already: what it has found out is for another look. */
+	if (fetch && kfd_fetch_under_way(&mirrors->request))
+		return false;
+	if (fetch) {
+		mirrors->request.look = mirrors->look;
+		return true;
+	}
+	pr_debug("amdkfd: pasid %u: memory not restored yet: %d\n",
+		 mirrors->process->pasid, ret);
+	mirrors_tell_rescheduled(mirrors);
+	mutex_lock(&mirrors->notifier_lock);
+	if (!mirrors->closing)
+		queue_delayed_work(restore_wq, &mirrors->restore_work,
+				   msecs_to_jiffies(mirrors->delay_ms));
+	mutex_unlock(&mirrors->notifier_lock);
+	mirrors->delay_ms = min_t(unsigned int, mirrors->delay_ms * 2,
+				  RESTORE_DELAY_MAX_MS);
+	return false;
+}
+
+/**
+ * kfd_mirrors_fetch() - have what a look-up has missed brought in for a work
+ * @mirrors: those of the process
+ * @req: which pages, and whom to tell
+ *
+ * Context: sleeps; nothing held.
+ * Return: as kfd_fetch_later(); -ESRCH: nothing is watched any more.
+ */
+int kfd_mirrors_fetch(struct kfd_mirrors *mirrors,
+		      struct kfd_fetch_request *req)
+{
+	struct kfd_fetcher *f = mirrors_fetcher(mirrors);
+	int ret = -ESRCH;
+
+	if (f) {
+		ret = kfd_fetch_later(f, req);
+		kfd_fetcher_put(f);
+	}
+	return ret;
+}
+
+/**
+ * kfd_mirrors_fetch_cancel() - a work does not wait for pages any more
+ * @mirrors: those of the process
+ * @req: what it has asked for, if it has
+ *
+ * Context: sleeps; validate_lock not held.
+ */
+void kfd_mirrors_fetch_cancel(struct kfd_mirrors *mirrors,
+			      struct kfd_fetch_request *req)
+{
+	struct kfd_fetcher *f = mirrors_fetcher(mirrors);
+
+	if (f) {
+		kfd_fetch_cancel(f, req);
+		kfd_fetcher_put(f);
+	}
+}
+
+static void mirrors_fetched(struct kfd_fetch_request *req)
+{
+	struct kfd_mirrors *mirrors = container_of(req, struct kfd_mirrors,
+						   request);
+
+	mod_delayed_work(restore_wq, &mirrors->restore_work,
+			 req->ret ? msecs_to_jiffies(FETCH_AGAIN_MS) : 0);
+}
+
 static void mirrors_restore_work(struct work_struct *work)
 {
 	struct kfd_mirrors *mirrors = container_of(work, struct kfd_mirrors,
 						   restore_work.work);
 	struct mm_struct *mm;
+	bool fetch;
 	int ret;
 
 	mutex_lock(&mirrors->validate_lock);
@@ -450,28 +435,25 @@ static void mirrors_restore_work(struct work_struct *work)
 		mutex_unlock(&mirrors->validate_lock);
 		return;
 	}
-	ret = mirrors_restore_pass(mirrors);
-	if (ret) {
-		pr_debug("amdkfd: pasid %u: memory not restored yet: %d\n",
-			 mirrors->process->pasid, ret);
-		mirrors_tell_rescheduled(mirrors);
-		mutex_lock(&mirrors->notifier_lock);
-		if (!mirrors->closing)
-			queue_delayed_work(restore_wq, &mirrors->restore_work,
-					   msecs_to_jiffies(mirrors->delay_ms));
-		mutex_unlock(&mirrors->notifier_lock);
-		mirrors->delay_ms = min_t(unsigned int, mirrors->delay_ms * 2,
-					  RESTORE_DELAY_MAX_MS);
-	} else {
-		mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
+	/* What could not be had then may be there the next time: it counts once. */
+	if (!kfd_fetch_under_way(&mirrors->request)) {
+		mirrors->look = mirrors->request.look;
+		memset(&mirrors->request.look, 0, sizeof(mirrors->request.look));
 	}
+	ret = mirrors_restore_pass(mirrors);
+	fetch = mirrors_restore_later(mirrors, ret);
 	mutex_unlock(&mirrors->validate_lock);
-	mmput(mm);
+	/* Its end must not come under a lock, nor in a work of ours. */
+	mmput_async(mm);
+	if (fetch && kfd_mirrors_fetch(mirrors, &mirrors->request) == -ENOMEM)
+		queue_delayed_work(restore_wq, &mirrors->restore_work,
+				   msecs_to_jiffies(FETCH_AGAIN_MS));
 }
 
 /**
  * kfd_mirror_validate() - make all pages present
  * @m: a watched mirror
+ * @look: of who wants it
  *
  * A mirror that is needed keeps them, by way of evictions. Those that have been
  * given up are tried again.
@@ -479,10 +461,10 @@ static void mirrors_restore_work(struct work_struct *work)
  * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
  * space.
  *
- * Return: 0; EFAULT: a page can't be had; ESTALE: its owner calls it stale;
- * ENOMEM; EINTR: a signal came first.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: a page can't be had;
+ * ESTALE: its owner calls it stale; ENOMEM; EINTR: a signal came first.
  */
-int kfd_mirror_validate(struct kfd_mirror *m)
+int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look)
 {
 	struct mutex *notifier_lock = &m->mirrors->notifier_lock;
 	int ret;
@@ -491,7 +473,7 @@ int kfd_mirror_validate(struct kfd_mirror *m)
 	mirror_miss_lost(m);
 	mutex_unlock(notifier_lock);
 	for (;;) {
-		ret = kfd_mirror_try(m);
+		ret = kfd_mirror_try(m, look, KFD_MERCY_NONE);
 		if (ret != -EAGAIN)
 			break;
 		if (signal_pending(current))
@@ -509,34 +491,32 @@ int kfd_mirror_validate(struct kfd_mirror *m)
 /**
  * kfd_mirror_fill() - make some pages present once
  * @m: a watched mirror
+ * @look: of who wants it
  * @first: first page
  * @npages: their number, within the mirror
+ * @wanted: the one among them that is wanted; the others are good to have
  *
  * What is absent is not remembered to be present: for mirrors that nobody
  * needs, whose GPUs ask for pages as they miss them.
  *
  * Context: as kfd_mirror_validate().
  *
- * Return: 0; EAGAIN: lost too many races with invalidations; EFAULT, ESTALE: a
- * page can't be had, those before it are present; ENOMEM; EINTR: killed.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EAGAIN: lost too many races with
+ * invalidations; EFAULT: @wanted can't be had; ESTALE, ENOMEM; EINTR: killed.
  */
-int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages)
+int kfd_mirror_fill(struct kfd_mirror *m, struct kfd_look *look, u64 first,
+		    u64 npages, u64 wanted)
 {
-	unsigned int tries = RESTORE_TRIES;
-	u64 end = first + npages, n;
+	struct kfd_missing missing = {};
 	int ret;
 
-	lockdep_assert_held(&m->mirrors->validate_lock);
-	while (first < end) {
-		n = min_t(u64, end - first, KFD_MIRROR_CHUNK);
-		ret = kfd_mirror_populate(m, first, &n);
-		if (ret && (ret != -EAGAIN || !tries--))
-			return ret;
-		if (!ret)
-			first += n;
-		cond_resched();
-	}
-	return 0;
+	ret = kfd_mirror_look(m, look, first, first + npages - 1, &missing);
+	if (ret || wanted < missing.first || wanted >= missing.end)
+		return ret;
+	/* Is it that one? */
+	missing = (struct kfd_missing) {};
+	ret = kfd_mirror_look(m, look, wanted, wanted, &missing);
+	return ret ? ret : missing.end ? -EFAULT : 0;
 }
 
 /**
@@ -581,7 +561,10 @@ int kfd_mirror_watch(struct kfd_mirror *m)
 	if (!mirrors->chunk)
 		mirrors->chunk = kmalloc(sizeof(*mirrors->chunk),
 					 GFP_KERNEL_ACCOUNT);
-	if (!mirrors->chunk)
+	if (!mirrors->fetcher)
+		mirrors->fetcher = kfd_fetcher_create(mirrors->process,
+						      mirrors->mm);
+	if (!mirrors->chunk || !mirrors->fetcher)
 		return -ENOMEM;
 	ret = mmu_interval_notifier_insert(&m->notifier, mirrors->mm, m->addr,
 					   m->npages << PAGE_SHIFT,
@@ -688,6 +671,7 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
 	mutex_init(&mirrors->notifier_lock);
 	INIT_LIST_HEAD(&mirrors->invalid);
 	INIT_DELAYED_WORK(&mirrors->restore_work, mirrors_restore_work);
+	kfd_fetch_request_init(&mirrors->request, mirrors_fetched);
 	mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
 	mirrors->storm_ms = RESTORE_DELAY_MIN_MS;
 	mirrors->restored_at = jiffies - STORM_CALM_JIFFIES - 1;
@@ -702,6 +686,7 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
  */
 void kfd_mirrors_rebind(struct kfd_mirrors *mirrors, struct mm_struct *mm)
 {
+	struct kfd_fetcher *fetcher;
 	struct mm_struct *old;
 
 	lockdep_assert_held(&mirrors->process->lock);
@@ -709,7 +694,11 @@ void kfd_mirrors_rebind(struct kfd_mirrors *mirrors, struct mm_struct *mm)
 	mutex_lock(&mirrors->validate_lock);
 	old = mirrors->mm;
 	mirrors->mm = mm;
+	fetcher = mirrors->fetcher;
+	mirrors->fetcher = NULL;
 	mutex_unlock(&mirrors->validate_lock);
+	if (fetcher)
+		kfd_fetcher_close(fetcher);
 	mmdrop(old);
 }
 
@@ -721,9 +710,15 @@ void kfd_mirrors_rebind(struct kfd_mirrors *mirrors, struct mm_struct *mm)
  */
 void kfd_mirrors_close(struct kfd_mirrors *mirrors)
 {
+	struct kfd_fetcher *fetcher;
+
 	mutex_lock(&mirrors->notifier_lock);
 	mirrors->closing = true;
 	mutex_unlock(&mirrors->notifier_lock);
+	/* An munmap() may still tell it: kfd_mirrors_fini() lets go of it. */
+	fetcher = mirrors_fetcher(mirrors);
+	if (fetcher)
+		kfd_fetcher_close(fetcher);
 	cancel_delayed_work_sync(&mirrors->restore_work);
 }
 
@@ -735,6 +730,8 @@ void kfd_mirrors_close(struct kfd_mirrors *mirrors)
  */
 void kfd_mirrors_fini(struct kfd_mirrors *mirrors)
 {
+	if (mirrors->fetcher)
+		kfd_fetcher_put(mirrors->fetcher);
 	kfree(mirrors->chunk);
 	mutex_destroy(&mirrors->notifier_lock);
 	mutex_destroy(&mirrors->validate_lock);

@@ -20,32 +20,31 @@
 
 #include <linux/kfd_ioctl.h>
 
+#include "fetch.h"
+
 /* Pages that are looked up and given away at a time: 2 MiB. */
 #define KFD_MIRROR_CHUNK	512
 
+/**
+ * struct kfd_mirror_chunk - scratch space of one look-up
+ * @pfns: what hmm_range_fault() says
+ * @pages: the same for the owner
+ */
+struct kfd_mirror_chunk {
+	unsigned long pfns[KFD_MIRROR_CHUNK];
+	struct page *pages[KFD_MIRROR_CHUNK];
+};
+
 struct kfd_mirror;
-struct kfd_mirror_chunk;
 struct kfd_process;
 struct mm_struct;
 struct page;
 
 /**
- * enum kfd_mirror_access - what the GPU does with the pages
- * @KFD_MIRROR_READ: it reads
- * @KFD_MIRROR_WRITE: it writes; memory that can't be written is EFAULT
- * @KFD_MIRROR_WRITE_IF_ALLOWED: it may write where the process may
- */
-enum kfd_mirror_access {
-	KFD_MIRROR_READ,
-	KFD_MIRROR_WRITE,
-	KFD_MIRROR_WRITE_IF_ALLOWED,
-};
-
-/**
  * struct kfd_mirror_ops - the owner of a kind of mirror
  * @name: for messages
  * @trigger: what an eviction for its sake is told to be
- * @reserve: optional: make room for pages that @populate will get; sleeps.
+ * @reserve: optional: make room for pages that @populate may get; sleeps.
  *	0 or a negative errno
  * @populate: take pages @first .. @first + @npages - 1 and let the GPUs use
  *	them until @invalidate; notifier_lock held, nothing is allocated. 0, or
@@ -87,12 +86,16 @@ struct kfd_mirror_ops {
  * @closing: nothing is evicted, restored or scheduled any more
  *	(notifier_lock)
  * @restore_work: empties @invalid
+ * @look: what @restore_work is at (validate_lock)
+ * @request: pages that it waits for
+ * @fetcher: brings them in; NULL before the first mirror (validate_lock)
  * @restored_at: jiffies of the last time that queues were restored
  *	(notifier_lock)
  * @storm_ms: how long queues stay evicted at least (notifier_lock)
  * @delay_ms: how long @restore_work waits after the next failure
  *	(validate_lock)
  * @pass: number of the last attempt to empty @invalid (validate_lock)
+ * @resumes: number of the last RESUME (process->lock)
  * @chunk: scratch space of page look-ups; NULL before the first mirror
  *	(validate_lock)
  */
@@ -105,10 +108,14 @@ struct kfd_mirrors {
 	u32 evicted;
 	bool closing;
 	struct delayed_work restore_work;
+	struct kfd_look look;
+	struct kfd_fetch_request request;
+	struct kfd_fetcher *fetcher;
 	unsigned long restored_at;
 	unsigned int storm_ms;
 	unsigned int delay_ms;
 	u32 pass;
+	u32 resumes;
 	struct kfd_mirror_chunk *chunk;
 };
 
@@ -124,6 +131,7 @@ struct kfd_mirrors {
  * @notifier: tells when pages go; registered when @watched
  * @put_off: the kfd_mirrors.pass in which it could not be had, if it could not
  *	(validate_lock)
+ * @brought: the RESUME that it has been brought back for (validate_lock)
  * @watched: (validate_lock)
  * @retired: another mirror has taken over: no invalidation counts any more
  *	(notifier_lock)
@@ -150,6 +158,7 @@ struct kfd_mirror {
 	enum kfd_mirror_access access;
 	struct mmu_interval_notifier notifier;
 	u32 put_off;
+	u32 brought;
 	bool watched;
 	bool retired;
 	u64 absent_first;
@@ -160,6 +169,16 @@ struct kfd_mirror {
 	u64 given_end;
 	u32 needed;
 	struct list_head invalid_node;
+};
+
+/**
+ * struct kfd_missing - the hull of pages that can't be had
+ * @first: first page
+ * @end: the page after the last one; 0: none
+ */
+struct kfd_missing {
+	u64 first;
+	u64 end;
 };
 
 /* The hull of pages that are missed; notifier_lock, or nobody watches yet */
@@ -247,11 +266,18 @@ void kfd_mirror_init(struct kfd_mirror *m, struct kfd_mirrors *mirrors,
 		     u64 npages, enum kfd_mirror_access access);
 int kfd_mirror_watch(struct kfd_mirror *m);
 void kfd_mirror_remove(struct kfd_mirror *m);
-int kfd_mirror_validate(struct kfd_mirror *m);
-int kfd_mirror_fill(struct kfd_mirror *m, u64 first, u64 npages);
+int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look);
+int kfd_mirror_fill(struct kfd_mirror *m, struct kfd_look *look, u64 first,
+		    u64 npages, u64 wanted);
+bool kfd_look_again(struct kfd_mirrors *mirrors, struct kfd_look *look,
+		    int *ret);
+int kfd_mirrors_fetch(struct kfd_mirrors *mirrors,
+		      struct kfd_fetch_request *req);
+void kfd_mirrors_fetch_cancel(struct kfd_mirrors *mirrors,
+			      struct kfd_fetch_request *req);
 
 /* Memory that can't be had any more: mirror_salvage.c */
-int kfd_mirror_bring_back(struct kfd_mirror *m);
+int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look);
 int kfd_mirror_lost(struct kfd_mirror *m, u64 *first, u64 *npages);
 bool kfd_mirror_lost_locked(const struct kfd_mirror *m, u64 *first,
 			    u64 *npages);
@@ -260,10 +286,28 @@ void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
 void kfd_mirror_inherit_lost(struct kfd_mirror *m,
 			     const struct kfd_mirror *old);
 
-/* Between it and mirror.c; under validate_lock */
-int kfd_mirror_try(struct kfd_mirror *m);
-int kfd_mirror_populate(struct kfd_mirror *m, u64 first, u64 *n);
-int kfd_mirror_do_without(struct kfd_mirror *m, int err);
+/**
+ * enum kfd_mercy - which pages may be missing
+ * @KFD_MERCY_NONE: none
+ * @KFD_MERCY_KNOWN: those that were given up
+ * @KFD_MERCY_NOTE: the same; the others are lost from now on
+ * @KFD_MERCY_ANY: all, and they are given up
+ */
+enum kfd_mercy {
+	KFD_MERCY_NONE,
+	KFD_MERCY_KNOWN,
+	KFD_MERCY_NOTE,
+	KFD_MERCY_ANY,
+};
+
+/* Between it, mirror.c and mirror_look.c; under validate_lock */
+int kfd_mirror_look(struct kfd_mirror *m, struct kfd_look *look, u64 first,
+		    u64 last, struct kfd_missing *missing);
+int kfd_mirror_try(struct kfd_mirror *m, struct kfd_look *look,
+		   enum kfd_mercy mercy);
+int kfd_mirror_judge(struct kfd_mirror *m, const struct kfd_missing *missing,
+		     enum kfd_mercy mercy);
+int kfd_mirror_do_without(struct kfd_mirror *m, struct kfd_look *look, int err);
 
 /* Under notifier_lock */
 void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus);

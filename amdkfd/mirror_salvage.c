@@ -28,12 +28,8 @@
  * process that comes of it: kfd_mirror_forgo() before it is RESUMEd,
  * kfd_mirror_bring_back() then. Any other page has to be there.
  *
- * A look-up fails as a whole, and does not tell for which page. Stretches
- * without a mapping that would do are found by their mappings and cost nothing;
- * in others a look-up that fails is made again of half as much. That is about
- * two look-ups for every page that is missing, at most.
+ * A look-up (mirror_look.c) gives what can be had and tells the hull of what can't.
  */
-#include <linux/hmm.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
@@ -43,177 +39,42 @@
 
 /* How long memory may be away before its mirror is given up. */
 #define GIVE_UP_MS	500
-/* Lost races with the notifier in one place after which it does. */
-#define SALVAGE_TRIES	8
-
-/**
- * struct mirror_missing - the hull of pages that were not to be had
- * @first: first page
- * @end: the page after the last one; 0: none
- */
-struct mirror_missing {
-	u64 first;
-	u64 end;
-};
-
-static void missing_add(struct mirror_missing *missing, u64 first, u64 n)
-{
-	if (!missing->end)
-		missing->first = first;
-	missing->end = first + n;
-}
 
 /* Whether they all were given up before. */
-static bool missing_is_known(const struct mirror_missing *missing,
+static bool missing_is_known(const struct kfd_missing *missing,
 			     const struct kfd_mirror *m)
 {
-	return !missing->end || (missing->first >= m->given_first &&
-				 missing->end <= m->given_end);
-}
-
-/*
- * Whether there is a mapping that may give page @first. *@n is cut to the pages
- * that this holds for. EFAULT: there is none; EINTR: killed.
- */
-static int mirror_look_for_mapping(struct kfd_mirror *m, u64 first, u64 *n)
-{
-	const unsigned long device = VM_IO | VM_PFNMAP | VM_MIXEDMAP;
-	unsigned long addr = m->addr + (first << PAGE_SHIFT), end;
-	unsigned long need = VM_READ;
-	struct vm_area_struct *vma;
-	int ret = -EFAULT;
-
-	if (m->access == KFD_MIRROR_WRITE)
-		need |= VM_WRITE;
-	if (mmap_read_lock_killable(m->mirrors->mm))
-		return -EINTR;
-	vma = find_vma(m->mirrors->mm, addr);
-	if (vma) {
-		end = vma->vm_start > addr ? vma->vm_start : vma->vm_end;
-		*n = min_t(u64, *n, (end - addr) >> PAGE_SHIFT);
-		if (vma->vm_start <= addr && !(vma->vm_flags & device) &&
-		    (vma->vm_flags & need) == need)
-			ret = 0;
-	}
-	mmap_read_unlock(m->mirrors->mm);
-	return ret;
-}
-
-/* kfd_mirror_populate() that an invalidation elsewhere does not turn back. */
-static int mirror_populate_here(struct kfd_mirror *m, u64 first, u64 *n)
-{
-	unsigned int tries = SALVAGE_TRIES;
-	int ret;
-
-	do
-		ret = kfd_mirror_populate(m, first, n);
-	while (ret == -EAGAIN && --tries);
-	return ret;
-}
-
-/*
- * All that can be had of pages @first .. @last; the others are @missing. EAGAIN,
- * ESTALE, ENOMEM; EINTR: killed.
- */
-static int mirror_gather(struct kfd_mirror *m, u64 first, u64 last,
-			 struct mirror_missing *missing)
-{
-	u64 step = KFD_MIRROR_CHUNK, n;
-	int ret;
-
-	for (; first <= last; first += n) {
-		cond_resched();
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		n = last - first + 1;
-		ret = mirror_look_for_mapping(m, first, &n);
-		if (!ret) {
-			n = min(n, step);
-			ret = mirror_populate_here(m, first, &n);
-			step = ret ? max(n / 2, 1ULL) :
-			       min_t(u64, 2 * step, KFD_MIRROR_CHUNK);
-			if (ret == -EFAULT && n > 1) {
-				n = 0;
-				continue;
-			}
-		}
-		if (ret == -EFAULT)
-			missing_add(missing, first, n);
-		else if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* What the mirror misses, which is to be looked up, is no longer in its hull. */
-static void mirror_take_hull(struct kfd_mirror *m, u64 *first, u64 *last)
-{
-	mutex_lock(&m->mirrors->notifier_lock);
-	*first = m->absent_first;
-	*last = m->absent_last;
-	kfd_mirror_set_present(m);
-	mutex_unlock(&m->mirrors->notifier_lock);
+	return missing->first >= m->given_first && missing->end <= m->given_end;
 }
 
 /**
- * enum mirror_mercy - which pages may be missing
- * @MIRROR_KNOWN: those that were given up
- * @MIRROR_NOTE: the same; the others are lost from now on
- * @MIRROR_ANY: all, and they are given up
+ * kfd_mirror_judge() - what becomes of pages that can't be had
+ * @m: the mirror
+ * @missing: the pages
+ * @mercy: which may be missing
+ *
+ * Context: notifier_lock held.
+ *
+ * Return: 0: nobody waits for them, or there are none; EFAULT: some are missing
+ * that may not.
  */
-enum mirror_mercy {
-	MIRROR_KNOWN,
-	MIRROR_NOTE,
-	MIRROR_ANY,
-};
-
-/* 0, or EFAULT: some are missing that may not. */
-static int mirror_judge(struct kfd_mirror *m,
-			const struct mirror_missing *missing,
-			enum mirror_mercy mercy)
+int kfd_mirror_judge(struct kfd_mirror *m, const struct kfd_missing *missing,
+		     enum kfd_mercy mercy)
 {
 	lockdep_assert_held(&m->mirrors->notifier_lock);
+	if (!missing->end)
+		return 0;
+	if (mercy == KFD_MERCY_NONE)
+		return -EFAULT;
 	if (missing_is_known(missing, m))
 		return 0;
-	if (mercy == MIRROR_KNOWN)
+	if (mercy == KFD_MERCY_KNOWN)
 		return -EFAULT;
 	kfd_mirror_add_lost(m, missing->first, missing->end);
-	if (mercy != MIRROR_ANY)
+	if (mercy != KFD_MERCY_ANY)
 		return -EFAULT;
 	kfd_mirror_add_given(m, missing->first, missing->end);
 	return 0;
-}
-
-/*
- * Make present what can be had. 0: nobody misses a page any more. EFAULT: pages
- * are missing that may not be. EAGAIN: lost races; ESTALE, ENOMEM; EINTR:
- * killed.
- */
-static int mirror_salvage(struct kfd_mirror *m, enum mirror_mercy mercy)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-	struct mirror_missing missing = {};
-	u64 first, last;
-	int ret;
-
-	lockdep_assert_held(&mirrors->validate_lock);
-	mirror_take_hull(m, &first, &last);
-	ret = mirror_gather(m, first, last, &missing);
-	mutex_lock(&mirrors->notifier_lock);
-	if (ret) {
-		kfd_mirror_add_absent(m, first, last);
-	} else {
-		ret = mirror_judge(m, &missing, mercy);
-		if (ret)
-			kfd_mirror_add_absent(m, missing.first,
-					      missing.end - 1);
-	}
-	if (kfd_mirror_is_present(m))
-		list_del_init(&m->invalid_node);
-	else if (!ret)
-		ret = -EAGAIN;
-	mutex_unlock(&mirrors->notifier_lock);
-	return ret;
 }
 
 static void mirror_tell_gone(const struct kfd_mirror *m, const char *how)
@@ -226,6 +87,7 @@ static void mirror_tell_gone(const struct kfd_mirror *m, const char *how)
 /**
  * kfd_mirror_do_without() - a mirror on the list could not be made present
  * @m: the mirror
+ * @look: of who wants it
  * @err: what kfd_mirror_try() said
  *
  * What has been away for long enough is given up, and what was given up before
@@ -235,9 +97,9 @@ static void mirror_tell_gone(const struct kfd_mirror *m, const char *how)
  * space.
  *
  * Return: 0: nobody waits for it any more; else @err, or what came of the
- * attempt: EAGAIN, ESTALE, ENOMEM.
+ * attempt: KFD_EABSENT, EAGAIN, ESTALE, ENOMEM.
  */
-int kfd_mirror_do_without(struct kfd_mirror *m, int err)
+int kfd_mirror_do_without(struct kfd_mirror *m, struct kfd_look *look, int err)
 {
 	struct kfd_mirrors *mirrors = m->mirrors;
 	bool late;
@@ -250,7 +112,8 @@ int kfd_mirror_do_without(struct kfd_mirror *m, int err)
 	late = time_after_eq(jiffies, m->lost_since +
 			     msecs_to_jiffies(GIVE_UP_MS));
 	if (err == -EFAULT)
-		err = mirror_salvage(m, late ? MIRROR_ANY : MIRROR_NOTE);
+		err = kfd_mirror_try(m, look,
+				     late ? KFD_MERCY_ANY : KFD_MERCY_NOTE);
 	/* What is stale is not to be touched, and will go from the mirror. */
 	if (err == -ESTALE && late) {
 		mutex_lock(&mirrors->notifier_lock);
@@ -269,37 +132,46 @@ int kfd_mirror_do_without(struct kfd_mirror *m, int err)
 /**
  * kfd_mirror_bring_back() - make the pages of a restored mirror present
  * @m: a watched mirror
+ * @look: of who wants it
  *
- * All of them but those that kfd_mirror_forgo() told of, which may be missing.
+ * All of them but those that kfd_mirror_forgo() told of, which may be missing. What
+ * is missing is looked for once for each RESUME: one that waits for pages of
+ * another mirror comes by here again, and would have forgotten the answer.
  *
  * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
  * space.
  *
- * Return: 0; EFAULT: another page can't be had; ESTALE: its owner calls it
- * stale; ENOMEM; EINTR: a signal came first.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: another page can't be had;
+ * ESTALE: its owner calls it stale; ENOMEM; EINTR: a signal came first.
  */
-int kfd_mirror_bring_back(struct kfd_mirror *m)
+int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 {
 	struct mutex *notifier_lock = &m->mirrors->notifier_lock;
-	bool whole;
+	bool whole, done;
 	int ret;
 
-	/* All of it is looked at, also after an attempt that went well. */
+	/* All of it is looked at, also after a RESUME that went well here. */
 	mutex_lock(notifier_lock);
-	if (kfd_mirror_has_lost(m))
+	done = look->pass && m->brought == look->pass &&
+	       kfd_mirror_is_present(m);
+	if (!done && kfd_mirror_has_lost(m))
 		kfd_mirror_add_absent(m, m->lost_first, m->lost_end - 1);
 	mutex_unlock(notifier_lock);
+	if (done)
+		return 0;
 	for (;;) {
-		ret = kfd_mirror_try(m);
+		ret = kfd_mirror_try(m, look, KFD_MERCY_NONE);
 		whole = !ret;
 		if (ret == -EFAULT && kfd_mirror_has_lost(m))
-			ret = mirror_salvage(m, MIRROR_KNOWN);
+			ret = kfd_mirror_try(m, look, KFD_MERCY_KNOWN);
 		if (ret != -EAGAIN)
 			break;
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
+	if (!ret)
+		m->brought = look->pass;
 	if (whole) {
 		mutex_lock(notifier_lock);
 		kfd_mirror_forget_lost(m);

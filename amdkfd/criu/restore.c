@@ -387,30 +387,32 @@ free:
 }
 
 /* Memory of the process itself, whose addresses are in place again. */
-static int kfd_resume_memory(struct kfd_process *p)
+static int kfd_resume_memory(struct kfd_process *p, struct kfd_look *look)
 {
 	int ret;
 
 	if (!mmget_not_zero(p->mm))
 		return -ESRCH;
-	ret = kfd_memory_resume(p);
+	ret = kfd_memory_resume(p, look);
 	if (!ret) {
 		kfd_criu_phase(p, KFD_PHASE_RESUME_USERPTRS);
-		ret = kfd_svm_resume(p);
+		ret = kfd_svm_resume(p, look);
 	}
 	/* Its end must not come under process->lock. */
 	mmput_async(p->mm);
 	return ret;
 }
 
-static int kfd_resume_locked(struct kfd_process *p)
+static int kfd_resume_locked(struct kfd_process *p, struct kfd_look *look)
 {
 	int ret;
 
 	kfd_criu_phase(p, KFD_PHASE_RESUME_BEGIN);
 	if (!p->restored)
 		return -EINVAL;
-	ret = kfd_resume_memory(p);
+	if (!look->pass)
+		look->pass = ++p->mirrors.resumes ?: ++p->mirrors.resumes;
+	ret = kfd_resume_memory(p, look);
 	if (ret)
 		return ret;
 	kfd_criu_phase(p, KFD_PHASE_RESUME_SVM);
@@ -432,7 +434,8 @@ static int kfd_resume_locked(struct kfd_process *p)
  *
  * Its mappings must be in place: userptrs get their pages here.
  *
- * Context: sleeps; takes process->lock of that process.
+ * Context: sleeps, for as long as that memory likes, killably; takes process->lock
+ * of that process, but not while it waits for a page.
  * Return: 0; -ESRCH: no such process, or it does not use KFD; -EINVAL: it was
  * not restored, or has been resumed; as kfd_memory_resume() and
  * kfd_svm_resume(): a userptr or shared virtual memory whose mapping is not
@@ -441,6 +444,7 @@ static int kfd_resume_locked(struct kfd_process *p)
  */
 int kfd_criu_resume(const struct kfd_ioctl_criu_args *args)
 {
+	struct kfd_look look = {};
 	struct task_struct *task;
 	struct kfd_process *p;
 	struct pid *pid;
@@ -455,11 +459,14 @@ int kfd_criu_resume(const struct kfd_ioctl_criu_args *args)
 	put_task_struct(task);
 	if (!p)
 		return -ESRCH;
-	ret = kfd_process_lock(p);
-	if (!ret) {
-		ret = kfd_resume_locked(p);
+	/* Between two tries it is as after a RESUME that has failed. */
+	do {
+		ret = kfd_process_lock(p);
+		if (ret)
+			break;
+		ret = kfd_resume_locked(p, &look);
 		kfd_process_unlock(p);
-	}
+	} while (kfd_look_again(&p->mirrors, &look, &ret));
 	kfd_process_put(p);
 	return ret;
 }

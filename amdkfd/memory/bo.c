@@ -211,7 +211,8 @@ static int bo_init(struct kfd_bo *bo, const struct kfd_bo_desc *desc)
 		return ret;
 	}
 	if (bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_USERPTR)
-		return kfd_userptr_create(bo, desc->user_addr, desc->absent);
+		return kfd_userptr_create(bo, desc->user_addr, desc->absent,
+					  desc->look);
 	return 0;
 }
 
@@ -228,6 +229,7 @@ static int bo_init(struct kfd_bo *bo, const struct kfd_bo_desc *desc)
  * * EINVAL: the description is wrong in itself, the number is taken, or the
  *   dma-buf is not one of this provider's
  * * EADDRINUSE: shared virtual memory has some of its addresses
+ * * KFD_EABSENT: (USERPTR) for kfd_look_again()
  * * EFAULT: (USERPTR) the pages can't be had
  * * ENOMEM: no memory of the kind wanted, or over the limit on system memory
  * * ENOSPC: the process has as many buffers as an image can hold
@@ -322,6 +324,8 @@ static void bo_gpu_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd)
  * kfd_bo_map() - map a buffer on a GPU
  * @bo: the buffer
  * @pdd: a GPU of the same process; it has a VM
+ * @look: (USERPTR) of who wants it; NULL: between RESTORE and RESUME, when no
+ *	page is looked up
  *
  * Does nothing when it is mapped there already.
  *
@@ -332,11 +336,13 @@ static void bo_gpu_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd)
  * * EADDRINUSE: shared virtual memory has some of it
  * * EOPNOTSUPP: the GPU's provider is not the buffer's
  * * EBUSY: (USERPTR) its CPU address has been given up
+ * * KFD_EABSENT: (USERPTR) for kfd_look_again()
  * * EFAULT: (USERPTR) the pages can't be had
  * * ENOMEM
  * * EINTR: (USERPTR) a signal came first
  */
-int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd)
+int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd,
+	       struct kfd_look *look)
 {
 	bool writable = bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE;
 	struct kfd_bo_mapping *mapping;
@@ -362,7 +368,7 @@ int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd)
 		goto err_remove;
 	}
 	if (bo->userptr) {
-		ret = kfd_userptr_need(bo->userptr, pdd);
+		ret = kfd_userptr_need(bo->userptr, pdd, look);
 		if (ret)
 			goto err_remove;
 	}

@@ -57,13 +57,15 @@ int kfd_ioctl_available_memory(struct file *filp, struct kfd_process *p,
 }
 
 static int memory_alloc(struct kfd_process *p,
-			struct kfd_ioctl_alloc_memory_of_gpu_args *args)
+			struct kfd_ioctl_alloc_memory_of_gpu_args *args,
+			struct kfd_look *look)
 {
 	const struct kfd_bo_desc desc = {
 		.va = args->va_addr,
 		.size = args->size,
 		.user_addr = args->mmap_offset,
 		.alloc_flags = args->flags,
+		.look = look,
 	};
 	struct kfd_process_device *pdd;
 	struct kfd_bo *bo;
@@ -101,12 +103,14 @@ int kfd_ioctl_alloc_memory_of_gpu(struct file *filp, struct kfd_process *p,
 				  void *data)
 {
 	struct kfd_gpu_retry retry;
+	struct kfd_look look = {};
 	int ret;
 
 	kfd_gpu_retry_begin(&retry);
 	do {
-		ret = memory_alloc(p, data);
-	} while (kfd_gpu_retry(&retry, &ret));
+		ret = memory_alloc(p, data, &look);
+	} while (kfd_look_again(&p->mirrors, &look, &ret) ||
+		 kfd_gpu_retry(&retry, &ret));
 	return ret;
 }
 
@@ -152,13 +156,14 @@ static int memory_get_ids(u32 *ids, u64 ptr, u32 n_devices, u32 n_success)
 	return 0;
 }
 
-static int memory_map_on(struct kfd_process *p, struct kfd_bo *bo, u32 gpu_id)
+static int memory_map_on(struct kfd_process *p, struct kfd_bo *bo, u32 gpu_id,
+			 struct kfd_look *look)
 {
 	struct kfd_process_device *pdd;
 	int ret;
 
 	ret = kfd_memory_bound_device(p, gpu_id, &pdd);
-	return ret ? ret : kfd_bo_map(bo, pdd);
+	return ret ? ret : kfd_bo_map(bo, pdd, look);
 }
 
 static int memory_unmap_from(struct kfd_process *p, struct kfd_bo *bo,
@@ -170,9 +175,9 @@ static int memory_unmap_from(struct kfd_process *p, struct kfd_bo *bo,
 	return pdd ? kfd_bo_unmap(bo, pdd) : -EINVAL;
 }
 
-/* MAP and UNMAP: from the *@done-th GPU on, counting up *@done. */
+/* MAP and (@look NULL) UNMAP: from the *@done-th GPU on, counting up *@done. */
 static int memory_map_ids(struct kfd_process *p, u64 handle, const u32 *ids,
-			  u32 n, u32 *done, bool map)
+			  u32 n, u32 *done, struct kfd_look *look)
 {
 	struct kfd_bo *bo;
 	int ret;
@@ -184,8 +189,8 @@ static int memory_map_ids(struct kfd_process *p, u64 handle, const u32 *ids,
 	if (!bo)
 		ret = -EINVAL;
 	while (!ret && *done < n) {
-		ret = map ? memory_map_on(p, bo, ids[*done]) :
-			    memory_unmap_from(p, bo, ids[*done]);
+		ret = look ? memory_map_on(p, bo, ids[*done], look) :
+			     memory_unmap_from(p, bo, ids[*done]);
 		if (!ret)
 			(*done)++;
 	}
@@ -209,6 +214,7 @@ int kfd_ioctl_map_memory_to_gpu(struct file *filp, struct kfd_process *p,
 				void *data)
 {
 	struct kfd_ioctl_map_memory_to_gpu_args *args = data;
+	struct kfd_look look = {};
 	u32 ids[KFD_MAX_GPUS];
 	int ret;
 
@@ -216,8 +222,11 @@ int kfd_ioctl_map_memory_to_gpu(struct file *filp, struct kfd_process *p,
 			     args->n_success);
 	if (ret)
 		return ret;
-	return memory_map_ids(p, args->handle, ids, args->n_devices,
-			      &args->n_success, true);
+	do {
+		ret = memory_map_ids(p, args->handle, ids, args->n_devices,
+				     &args->n_success, &look);
+	} while (kfd_look_again(&p->mirrors, &look, &ret));
+	return ret;
 }
 
 /**
@@ -244,7 +253,7 @@ int kfd_ioctl_unmap_memory_from_gpu(struct file *filp, struct kfd_process *p,
 	if (ret)
 		return ret;
 	return memory_map_ids(p, args->handle, ids, args->n_devices,
-			      &args->n_success, false);
+			      &args->n_success, NULL);
 }
 
 static int memory_vmap(struct kfd_process *p, u64 handle, u64 min_size,

@@ -145,6 +145,7 @@ struct kfd_bo {
  * @alloc_flags: KFD_IOC_ALLOC_MEM_FLAGS_*
  * @number: low half of the handle; 0: any free one
  * @absent: (USERPTR) leave the pages unlooked-at until kfd_memory_resume()
+ * @look: (USERPTR, not @absent) of who wants it
  * @dmabuf: import this instead of allocating; @size and @alloc_flags are
  *	taken from it
  */
@@ -155,6 +156,7 @@ struct kfd_bo_desc {
 	u32 alloc_flags;
 	u32 number;
 	bool absent;
+	struct kfd_look *look;
 	struct dma_buf *dmabuf;
 };
 
@@ -190,7 +192,8 @@ struct kfd_bo *kfd_bo_lookup(struct kfd_process *p, u64 handle);
 int kfd_bo_lookup_va(struct kfd_process_device *pdd, u64 va, u64 size,
 		     struct kfd_bo **bo);
 bool kfd_bo_user_range_valid(u64 addr, u64 size);
-int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd);
+int kfd_bo_map(struct kfd_bo *bo, struct kfd_process_device *pdd,
+	       struct kfd_look *look);
 int kfd_bo_unmap(struct kfd_bo *bo, struct kfd_process_device *pdd);
 bool kfd_bo_is_mapped_on(const struct kfd_bo *bo,
 			 const struct kfd_process_device *pdd);
@@ -224,17 +227,19 @@ int kfd_ioctl_import_dmabuf(struct file *filp, struct kfd_process *p,
 int kfd_memory_check_imported(struct kfd_bo *bo);
 
 /* userptr.c */
-int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent);
+int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent,
+		       struct kfd_look *look);
 void kfd_userptr_destroy(struct kfd_bo *bo);
 int kfd_userptr_need(struct kfd_userptr *userptr,
-		     const struct kfd_process_device *pdd);
+		     const struct kfd_process_device *pdd,
+		     struct kfd_look *look);
 void kfd_userptr_unneed(struct kfd_userptr *userptr,
 			const struct kfd_process_device *pdd);
-int kfd_userptr_look_up(struct kfd_userptr *userptr);
+int kfd_userptr_look_up(struct kfd_userptr *userptr, struct kfd_look *look);
 void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr);
 int kfd_userptr_lost(struct kfd_userptr *userptr, u64 *offset, u64 *size);
 void kfd_userptr_forgo(struct kfd_userptr *userptr, u64 offset, u64 size);
-int kfd_memory_resume(struct kfd_process *p);
+int kfd_memory_resume(struct kfd_process *p, struct kfd_look *look);
 
 /* vaddr.c: CPU addresses that are given up and replaced */
 int kfd_memory_stop(struct kfd_process *p, u32 gpus);
@@ -242,7 +247,8 @@ void kfd_memory_go_on(struct kfd_process *p, u32 gpus);
 void kfd_userptr_lack(struct kfd_userptr *userptr, u32 gpus);
 void kfd_userptr_unlack(struct kfd_userptr *userptr, u32 gpus);
 void kfd_userptr_give_up(struct kfd_userptr *userptr);
-int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr);
+int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr,
+			struct kfd_look *look);
 void kfd_userptr_forget(struct kfd_userptr *userptr);
 
 /* live.c: pages of files, held */

@@ -128,7 +128,7 @@ static int memory_load_mappings(struct kfd_process *p, struct kfd_bo *bo,
 		pdd = kfd_process_device_bound(p, rec->mapped[i]);
 		if (!pdd || kfd_bo_is_mapped_on(bo, pdd))
 			return -EINVAL;
-		ret = kfd_bo_map(bo, pdd);
+		ret = kfd_bo_map(bo, pdd, NULL);
 		if (ret)
 			return ret;
 	}

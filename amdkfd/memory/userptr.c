@@ -84,37 +84,41 @@ static void userptr_init_mirror(struct kfd_userptr *u, u64 addr)
 /**
  * kfd_userptr_look_up() - watch one and make its pages present
  * @userptr: the userptr, not watched; on error it may be watched
+ * @look: of who wants it
  *
  * Context: process->lock and validate_lock held; sleeps; takes mmap_lock.
  * current->mm is the process's.
  *
- * Return: 0; EFAULT: a page can't be had; ENOMEM; EINTR.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: a page can't be had; ENOMEM;
+ * EINTR.
  */
-int kfd_userptr_look_up(struct kfd_userptr *userptr)
+int kfd_userptr_look_up(struct kfd_userptr *userptr, struct kfd_look *look)
 {
 	int ret;
 
 	/* First: of a live one the GPU has pages, which it may not lose unseen. */
 	userptr_need_mirror(userptr);
 	ret = kfd_mirror_watch(&userptr->mirror);
-	return ret ? ret : kfd_mirror_validate(&userptr->mirror);
+	return ret ? ret : kfd_mirror_validate(&userptr->mirror, look);
 }
 
 /**
  * kfd_userptr_need() - a GPU is about to map a userptr
  * @userptr: the userptr
  * @pdd: the GPU
+ * @look: of who wants it
  *
  * Makes the pages present and keeps them so, by way of evictions, until
  * kfd_userptr_unneed(). Before RESUME it only takes note.
  *
  * Context: process->lock held; sleeps; takes mmap_lock.
  *
- * Return: 0; EBUSY: its CPU address has been given up; EFAULT: a page can't be
- * had; ENOMEM; EINTR.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EBUSY: its CPU address has been
+ * given up; EFAULT: a page can't be had; ENOMEM; EINTR.
  */
 int kfd_userptr_need(struct kfd_userptr *userptr,
-		     const struct kfd_process_device *pdd)
+		     const struct kfd_process_device *pdd,
+		     struct kfd_look *look)
 {
 	struct kfd_mirrors *mirrors = userptr->mirror.mirrors;
 	int ret = 0;
@@ -126,7 +130,7 @@ int kfd_userptr_need(struct kfd_userptr *userptr,
 	/* First, so that no invalidation goes unseen once it is present. */
 	userptr_set_gpus(userptr, userptr->gpus | BIT(pdd->index));
 	if (userptr->mirror.watched)
-		ret = kfd_mirror_validate(&userptr->mirror);
+		ret = kfd_mirror_validate(&userptr->mirror, look);
 	mutex_unlock(&mirrors->validate_lock);
 	if (ret)
 		kfd_userptr_unneed(userptr, pdd);
@@ -155,15 +159,18 @@ void kfd_userptr_unneed(struct kfd_userptr *userptr,
  * @addr: CPU address, page-aligned; the range has been checked not to wrap
  * @absent: leave the pages absent and unwatched until kfd_memory_resume();
  *	else current->mm is the process's
+ * @look: of who wants it
  *
  * On error too, @bo->userptr may have been set; kfd_userptr_destroy() undoes
  * it.
  *
  * Context: process->lock held; sleeps; takes mmap_lock.
  *
- * Return: 0; EFAULT: a page can't be had; ENOMEM; EINTR.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: a page can't be had; ENOMEM;
+ * EINTR.
  */
-int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
+int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent,
+		       struct kfd_look *look)
 {
 	struct kfd_mirrors *mirrors = &bo->pdd->process->mirrors;
 	struct kfd_userptr *u;
@@ -182,7 +189,7 @@ int kfd_userptr_create(struct kfd_bo *bo, u64 addr, bool absent)
 
 	if (mutex_lock_killable(&mirrors->validate_lock))
 		return -EINTR;
-	ret = kfd_userptr_look_up(u);
+	ret = kfd_userptr_look_up(u, look);
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }
@@ -211,7 +218,7 @@ void kfd_userptr_destroy(struct kfd_bo *bo)
 	bo->userptr = NULL;
 }
 
-static int userptr_resume(struct kfd_userptr *u)
+static int userptr_resume(struct kfd_userptr *u, struct kfd_look *look)
 {
 	struct kfd_bo *bo = u->bo;
 	int ret = 0;
@@ -219,8 +226,8 @@ static int userptr_resume(struct kfd_userptr *u)
 	if (!u->mirror.watched)
 		ret = kfd_mirror_watch(&u->mirror);
 	if (!ret && u->gpus)
-		ret = kfd_mirror_bring_back(&u->mirror);
-	if (ret && ret != -EINTR)
+		ret = kfd_mirror_bring_back(&u->mirror, look);
+	if (ret && ret != -EINTR && ret != -KFD_EABSENT)
 		pr_err_ratelimited("amdkfd: pasid %u: host memory at %#lx, %llu bytes, of buffer %#llx can't be had: %d\n",
 				   bo->pdd->process->pasid, u->mirror.addr,
 				   bo->size, kfd_bo_handle(bo), ret);
@@ -229,9 +236,9 @@ static int userptr_resume(struct kfd_userptr *u)
 
 static int userptr_resume_bo(struct kfd_bo *bo, void *arg)
 {
-	int ret = bo->userptr ? userptr_resume(bo->userptr) : 0;
+	int ret = bo->userptr ? userptr_resume(bo->userptr, arg) : 0;
 
-	if (ret && KFD_BROKEN(resume_svm_twice))
+	if (ret && ret != -KFD_EABSENT && KFD_BROKEN(resume_svm_twice))
 		userptr_free(bo->userptr);
 	return ret;
 }
@@ -303,24 +310,26 @@ void kfd_userptr_forgo(struct kfd_userptr *userptr, u64 offset, u64 size)
  * kfd_memory_resume() - watch and look up the userptrs of a restored process
  * @p: the process, not necessarily current's; its address space stands again
  *	and has a user
+ * @look: of who wants it
  *
  * Those that no GPU has mapped are only watched. What the image says GPUs lacked
- * may be missing. After an error some userptrs
- * may have pages already; calling it again goes on with the others.
+ * may be missing. After an error some userptrs may have pages already; calling it
+ * again goes on with the others.
  *
  * Context: process->lock held; sleeps; takes the process's mmap_lock.
  *
  * Return: 0, or the error of the first userptr that fails, which is named in
- * the log: EFAULT: a page can't be had; ENOMEM; EINTR.
+ * the log: EFAULT: a page can't be had; ENOMEM; EINTR; or KFD_EABSENT: for
+ * kfd_look_again().
  */
-int kfd_memory_resume(struct kfd_process *p)
+int kfd_memory_resume(struct kfd_process *p, struct kfd_look *look)
 {
 	int ret;
 
 	lockdep_assert_held(&p->lock);
 	if (mutex_lock_killable(&p->mirrors.validate_lock))
 		return -EINTR;
-	ret = kfd_memory_walk(p, userptr_resume_bo, NULL);
+	ret = kfd_memory_walk(p, userptr_resume_bo, look);
 	mutex_unlock(&p->mirrors.validate_lock);
 	return ret;
 }

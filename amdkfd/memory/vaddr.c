@@ -179,15 +179,17 @@ static void userptr_stay_live(struct kfd_userptr *userptr)
  * kfd_userptr_take_up() - get another CPU address
  * @userptr: a userptr that has given up its own
  * @addr: the new one, page-aligned; the range has been checked not to wrap
+ * @look: of who wants it
  *
  * Context: process->lock held; current->mm is the process's; sleeps; takes
  * mmap_lock.
  *
- * Return: 0; EINVAL: pages are held, and this is not where the same file is
- * mapped in the same way; EFAULT: a page can't be had; ENOMEM; EINTR. On error
- * it is as before.
+ * Return: 0; KFD_EABSENT: for kfd_look_again(); EINVAL: pages are held, and this
+ * is not where the same file is mapped in the same way; EFAULT: a page can't be
+ * had; ENOMEM; EINTR. On error it is as before.
  */
-int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr)
+int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr,
+			struct kfd_look *look)
 {
 	struct kfd_mirrors *mirrors = userptr->mirror.mirrors;
 	u64 old = userptr->mirror.addr;
@@ -198,7 +200,7 @@ int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr)
 	ret = userptr->live ? kfd_live_match(userptr, addr) : 0;
 	if (!ret) {
 		kfd_userptr_set_address(userptr, addr);
-		ret = kfd_userptr_look_up(userptr);
+		ret = kfd_userptr_look_up(userptr, look);
 		if (ret && userptr->live)
 			userptr_stay_live(userptr);
 		if (ret) {

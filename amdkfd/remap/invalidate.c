@@ -74,7 +74,8 @@ static void invalidate_release(struct invalidate *inv)
 }
 
 /* All pages, so that the GPUs can go on. */
-static int invalidate_hold(struct kfd_mirrors *mirrors, struct invalidate *inv)
+static int invalidate_hold(struct kfd_mirrors *mirrors, struct invalidate *inv,
+			   struct kfd_look *look)
 {
 	struct kfd_userptr *u;
 	int ret = 0;
@@ -82,7 +83,7 @@ static int invalidate_hold(struct kfd_mirrors *mirrors, struct invalidate *inv)
 	lockdep_assert_held(&mirrors->validate_lock);
 	list_for_each_entry(u, &inv->userptrs, node) {
 		/* Of hugetlbfs only what has been touched is there. */
-		ret = kfd_mirror_validate(&u->mirror);
+		ret = kfd_mirror_validate(&u->mirror, look);
 		if (!ret)
 			ret = kfd_live_hold(u);
 		if (ret)
@@ -100,11 +101,13 @@ static int invalidate_hold(struct kfd_mirrors *mirrors, struct invalidate *inv)
  * @args: va_addr, size, gpu_id: which buffer, or both 0 and maybe gpu_id too:
  *	all; mmap_offset: 0
  * @live: hold the pages
+ * @look: of who wants it
  *
  * Context: process->lock held; current->mm is the process's; sleeps; takes
  * validate_lock and mmap_lock.
  *
  * Return: 0, or, with nothing changed:
+ * * KFD_EABSENT: with @live: for kfd_look_again()
  * * ENOENT: no buffer is there
  * * EINVAL: another range than a buffer's, a buffer of another kind, an address
  *   that has been given up, a process that was restored and not resumed; with
@@ -117,7 +120,7 @@ static int invalidate_hold(struct kfd_mirrors *mirrors, struct invalidate *inv)
  */
 int kfd_remap_invalidate(struct kfd_process *p,
 			 const struct kfd_ioctl_alloc_memory_of_gpu_args *args,
-			 bool live)
+			 bool live, struct kfd_look *look)
 {
 	struct invalidate inv = {
 		.userptrs = LIST_HEAD_INIT(inv.userptrs),
@@ -131,7 +134,7 @@ int kfd_remap_invalidate(struct kfd_process *p,
 		return ret;
 	if (mutex_lock_killable(&p->mirrors.validate_lock))
 		return -EINTR;
-	ret = live ? invalidate_hold(&p->mirrors, &inv) :
+	ret = live ? invalidate_hold(&p->mirrors, &inv, look) :
 		     kfd_memory_stop(p, inv.gpus);
 	if (!ret) {
 		list_for_each_entry(u, &inv.userptrs, node)

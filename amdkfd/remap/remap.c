@@ -14,8 +14,9 @@
 #define REMAP_REPLACE	(KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | \
 			 KFD_IOC_ALLOC_MEM_FLAGS_VADDR_UPDATE)
 
-static int remap(struct kfd_process *p,
-		 const struct kfd_ioctl_alloc_memory_of_gpu_args *args)
+static int remap_once(struct kfd_process *p,
+		      const struct kfd_ioctl_alloc_memory_of_gpu_args *args,
+		      struct kfd_look *look)
 {
 	int ret;
 
@@ -26,15 +27,28 @@ static int remap(struct kfd_process *p,
 	case REMAP_GIVE_UP:
 	case REMAP_GIVE_UP_LIVE:
 		ret = kfd_remap_invalidate(p, args,
-					   args->flags == REMAP_GIVE_UP_LIVE);
+					   args->flags == REMAP_GIVE_UP_LIVE,
+					   look);
 		break;
 	case REMAP_REPLACE:
-		ret = kfd_remap_update(p, args);
+		ret = kfd_remap_update(p, args, look);
 		break;
 	default:
 		ret = -EINVAL;
 	}
 	kfd_process_unlock(p);
+	return ret;
+}
+
+static int remap(struct kfd_process *p,
+		 const struct kfd_ioctl_alloc_memory_of_gpu_args *args)
+{
+	struct kfd_look look = {};
+	int ret;
+
+	do {
+		ret = remap_once(p, args, &look);
+	} while (kfd_look_again(&p->mirrors, &look, &ret));
 	return ret;
 }
 

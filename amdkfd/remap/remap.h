@@ -30,11 +30,12 @@ int kfd_ioctl_alloc_or_remap(struct file *filp, struct kfd_process *p,
 /* invalidate.c */
 int kfd_remap_invalidate(struct kfd_process *p,
 			 const struct kfd_ioctl_alloc_memory_of_gpu_args *args,
-			 bool live);
+			 bool live, struct kfd_look *look);
 
 /* update.c */
 int kfd_remap_update(struct kfd_process *p,
-		     const struct kfd_ioctl_alloc_memory_of_gpu_args *args);
+		     const struct kfd_ioctl_alloc_memory_of_gpu_args *args,
+		     struct kfd_look *look);
 
 /* info.c */
 int kfd_ioctl_vaddr_info(struct file *filp, struct kfd_process *p, void *data);

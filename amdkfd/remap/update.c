@@ -27,6 +27,7 @@ static int update_restored(struct kfd_userptr *u, u64 addr)
  * kfd_remap_update() - replace a CPU address
  * @p: the process
  * @args: va_addr, size, gpu_id: which buffer; mmap_offset: its new address
+ * @look: of who wants it
  *
  * The last buffer of a GPU that lacked its pages lets the GPU's queues go on.
  *
@@ -34,6 +35,7 @@ static int update_restored(struct kfd_userptr *u, u64 addr)
  * validate_lock and mmap_lock.
  *
  * Return: 0, or, with nothing changed:
+ * * KFD_EABSENT: for kfd_look_again()
  * * ENOENT: no buffer is there
  * * EINVAL: another range than a buffer's, a buffer of another kind, an address
  *   that can't be one or that is valid; pages are held and something else is
@@ -44,7 +46,8 @@ static int update_restored(struct kfd_userptr *u, u64 addr)
  * * EINTR: a signal came first
  */
 int kfd_remap_update(struct kfd_process *p,
-		     const struct kfd_ioctl_alloc_memory_of_gpu_args *args)
+		     const struct kfd_ioctl_alloc_memory_of_gpu_args *args,
+		     struct kfd_look *look)
 {
 	struct kfd_process_device *pdd;
 	struct kfd_userptr *u;
@@ -63,6 +66,6 @@ int kfd_remap_update(struct kfd_process *p,
 		return -EINVAL;
 	u = bo->userptr;
 	if (u->invalid)
-		return kfd_userptr_take_up(u, args->mmap_offset);
+		return kfd_userptr_take_up(u, args->mmap_offset, look);
 	return p->restored ? update_restored(u, args->mmap_offset) : -EINVAL;
 }

@@ -18,6 +18,8 @@
 
 #include <drm/amdgpu_drm.h>
 
+#include <amdkfd/vma.h>
+
 #include "memory.h"
 
 /* Pages faulted in at a time. */
@@ -159,7 +161,7 @@ static int sim_userptr_check_vmas(struct sim_userptr *u, u64 start, u64 end)
 	mmap_assert_locked(u->notifier.mm);
 	for (addr = start; addr < end; addr = vma->vm_end) {
 		vma = vma_lookup(u->notifier.mm, addr);
-		if (!vma)
+		if (!vma || !kfd_vma_can_share(vma))
 			return -EFAULT;
 		if (u->anon_only && vma->vm_file)
 			return -EPERM;

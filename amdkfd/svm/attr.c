@@ -10,6 +10,8 @@
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 
+#include <amdkfd/vma.h>
+
 #include "svm.h"
 
 /**
@@ -17,11 +19,15 @@
  * @svm: whose ranges
  * @attrs: what it gave
  * @nattr: their number
+ * @look: for the pages that GPUs need
+ * @set: they have been set, and pages are to come
  */
 struct svm_request {
 	struct kfd_svm *svm;
 	struct kfd_ioctl_svm_attribute *attrs;
 	u32 nattr;
+	struct kfd_look look;
+	bool set;
 };
 
 /* Index of a GPU that the process can use, by its user_gpu_id; -1: none. */
@@ -41,21 +47,22 @@ static int svm_gpu_index(struct kfd_process *p, u32 user_gpu_id)
  *
  * Context: sleeps; takes mmap_lock. A user of the address space.
  * Return: 0; -EFAULT: a part is not mapped, or is a device's; -EADDRINUSE: a
- * buffer is mapped on a GPU there; -EINTR: killed.
+ * buffer is mapped on a GPU there; -EINTR: killed; -EAGAIN: a work, which is to
+ * come back.
  */
 int kfd_svm_check_memory(struct kfd_process *p, u64 start, u64 last)
 {
-	const unsigned long device = VM_IO | VM_PFNMAP | VM_MIXEDMAP;
 	struct vm_area_struct *vma;
 	u64 addr;
-	int ret = 0;
+	int ret;
 	u32 i;
 
-	if (mmap_read_lock_killable(p->mm))
-		return -EINTR;
+	ret = kfd_mmap_read_lock(p->mm);
+	if (ret)
+		return ret;
 	for (addr = start; addr <= last && !ret; addr = vma ? vma->vm_end : 0) {
 		vma = vma_lookup(p->mm, addr);
-		if (!vma || vma->vm_flags & device)
+		if (!vma || !kfd_vma_can_share(vma))
 			ret = -EFAULT;
 	}
 	mmap_read_unlock(p->mm);
@@ -164,14 +171,14 @@ static int svm_bring(struct svm_request *req, u64 start, u64 last)
 			again = kfd_svm_prefetch(req->svm, start, last);
 		if (again < 0)
 			return again;
-		ret = kfd_svm_validate(req->svm, start, last);
+		ret = kfd_svm_validate(req->svm, start, last, &req->look);
 		if (ret || !again)
 			return ret;
 	}
 	return 0;
 }
 
-static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
+static int svm_change(struct svm_request *req, u64 start, u64 last)
 {
 	struct kfd_svm *svm = req->svm;
 	int ret;
@@ -182,18 +189,30 @@ static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
 		if (ret)
 			return ret;
 	}
-	ret = kfd_svm_strike(svm);
-	if (ret)
-		return ret;
 	if (kfd_svm_takes_held(svm, start, last, svm_apply, req))
 		return -EBUSY;
-	ret = kfd_svm_change(svm, start, last, svm_apply, req);
+	return kfd_svm_change(svm, start, last, svm_apply, req);
+}
+
+/*
+ * Once they are set the pages may take several tries, between which others may
+ * change or unmap what they like.
+ */
+static int svm_set_attr(struct svm_request *req, u64 start, u64 last)
+{
+	int ret = kfd_svm_strike(req->svm);
+
+	if (!ret && !req->set) {
+		ret = svm_change(req, start, last);
+		req->set = !ret;
+	}
 	while (!ret) {
 		ret = svm_bring(req, start, last);
 		if (ret != -ESTALE)
 			break;
 		/* Unmapped meanwhile; perhaps a neighbour in the same range. */
-		ret = signal_pending(current) ? -EINTR : kfd_svm_strike(svm);
+		ret = signal_pending(current) ? -EINTR :
+						kfd_svm_strike(req->svm);
 	}
 	return ret;
 }
@@ -320,12 +339,9 @@ int kfd_svm_ioctl_check(const void *data, unsigned int size)
 }
 
 static int svm_ioctl_once(struct kfd_process *p,
-			  struct kfd_ioctl_svm_args *args)
+			  struct kfd_ioctl_svm_args *args,
+			  struct svm_request *req)
 {
-	struct svm_request req = {
-		.attrs = args->attrs,
-		.nattr = args->nattr,
-	};
 	u64 end;
 	int ret;
 
@@ -339,18 +355,18 @@ static int svm_ioctl_once(struct kfd_process *p,
 	ret = kfd_process_lock(p);
 	if (ret)
 		return ret;
-	req.svm = kfd_svm(p);
+	req->svm = kfd_svm(p);
 	if (!kfd_svm_bound_gpus(p))
 		ret = -EINVAL;
 	else if (p->restored)
 		ret = -EBUSY;
-	if (!ret && mutex_lock_killable(&req.svm->lock))
+	if (!ret && mutex_lock_killable(&req->svm->lock))
 		ret = -EINTR;
 	if (!ret) {
 		ret = args->op == KFD_IOCTL_SVM_OP_SET_ATTR ?
-		      svm_set_attr(&req, args->start_addr, end - 1) :
-		      svm_get_attr(&req, args->start_addr, end - 1);
-		mutex_unlock(&req.svm->lock);
+		      svm_set_attr(req, args->start_addr, end - 1) :
+		      svm_get_attr(req, args->start_addr, end - 1);
+		mutex_unlock(&req->svm->lock);
 	}
 	kfd_process_unlock(p);
 	return ret;
@@ -377,12 +393,18 @@ static int svm_ioctl_once(struct kfd_process *p,
  */
 int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data)
 {
+	struct kfd_ioctl_svm_args *args = data;
+	struct svm_request req = {
+		.attrs = args->attrs,
+		.nattr = args->nattr,
+	};
 	struct kfd_gpu_retry retry;
 	int ret;
 
 	kfd_gpu_retry_begin(&retry);
 	do {
-		ret = svm_ioctl_once(p, data);
-	} while (kfd_gpu_retry(&retry, &ret));
+		ret = svm_ioctl_once(p, args, &req);
+	} while (kfd_look_again(&p->mirrors, &req.look, &ret) ||
+		 kfd_gpu_retry(&retry, &ret));
 	return ret;
 }

@@ -215,7 +215,7 @@ static void svm_unmap_strangers(struct kfd_svm_range *r)
 	if (!strangers)
 		return;
 	kfd_svm_unmap(r, strangers, r->start, r->mirror.npages,
-		  KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY);
+		      KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY);
 	r->mapped &= r->gpus;
 }
 
@@ -439,7 +439,8 @@ static int svm_do_change(struct kfd_svm *svm, u64 start, u64 last,
  * space.
  * Return: 0; -EFAULT: a part is not mapped, or is a device's; -EADDRINUSE: a
  * buffer is mapped there; -ENOSPC: too many ranges; -ENOMEM: also over the
- * limit on system memory; -EINTR. Nothing has changed then.
+ * limit on system memory; -EINTR; -EAGAIN: a work, which is to come back. Nothing
+ * has changed then.
  */
 int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,
 		   kfd_svm_change_fn fn, void *arg)

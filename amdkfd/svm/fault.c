@@ -8,6 +8,10 @@
  * asks for, and answers. What can't be had is answered so, and the access
  * becomes an ordinary VM fault.
  *
+ * A page that is not in memory may take for ever (../fetch.c): the fault waits until
+ * it has been brought in, and those behind it wait with it; nothing is held
+ * meanwhile, neither the address space nor a lock, and no worker.
+ *
  * A fault that finds the queue full is forgotten, and everybody who waits is
  * told to try again once there is room. The same goes for faults of a process
  * that is paused: when its queues are loaded again they ask again.
@@ -24,6 +28,8 @@
 
 /* 128 MiB: others wait for svm->lock while a block is brought. */
 #define SVM_MAX_BLOCK_ORDER	15
+/* How often pages are brought in for a fault before the GPU is to ask again. */
+#define SVM_MAX_ROUNDS		8
 /* Every page of a GPU, to kfd_device_ops.fault_reply. */
 #define SVM_ANY_PAGE		(~0ULL)
 
@@ -97,10 +103,12 @@ static int svm_check_access(struct mm_struct *mm, u64 va, bool write,
 			    u64 *start, u64 *last, bool *heap_or_stack)
 {
 	struct vm_area_struct *vma;
-	int ret = -EFAULT;
+	int ret;
 
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
+	ret = kfd_mmap_read_lock(mm);
+	if (ret)
+		return ret;
+	ret = -EFAULT;
 	vma = vma_lookup(mm, va);
 	if (vma && vma->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE)) {
 		*start = max_t(u64, *start, vma->vm_start);
@@ -156,6 +164,7 @@ static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 		    u64 va, u64 start, u64 last)
 {
 	struct kfd_mirrors *mirrors = &r->svm->process->mirrors;
+	u64 wanted = (va - r->start) >> PAGE_SHIFT;
 	int ret;
 
 	svm_cut_to_block(va, r->attrs.granularity, &start, &last);
@@ -166,12 +175,13 @@ static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 	/* What the others can't reach they will miss themselves. */
 	if (!kfd_svm_needs(r))
 		r->asker = BIT(pdd->index);
-	ret = kfd_mirror_fill(&r->mirror, (start - r->start) >> PAGE_SHIFT,
-			      (last - start + 1) >> PAGE_SHIFT);
+	ret = kfd_mirror_fill(&r->mirror, &r->svm->look,
+			      (start - r->start) >> PAGE_SHIFT,
+			      (last - start + 1) >> PAGE_SHIFT, wanted);
 	/* Not the whole block, but the page perhaps. */
-	if (ret)
-		ret = kfd_mirror_fill(&r->mirror, (va - r->start) >> PAGE_SHIFT,
-				      1);
+	if (ret && ret != -KFD_EABSENT)
+		ret = kfd_mirror_fill(&r->mirror, &r->svm->look, wanted, 1,
+				      wanted);
 	r->asker = 0;
 	mutex_unlock(&mirrors->validate_lock);
 	/* Unmapped meanwhile: who serves the next attempt strikes it out. */
@@ -179,8 +189,9 @@ static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 }
 
 /*
- * 0; EAGAIN: the GPU is to ask again; EFAULT: an access that is not allowed, or
- * memory that can't be had.
+ * 0; EAGAIN: the GPU is to ask again; KFD_EABSENT: svm->look tells which pages have
+ * to be brought in first; EFAULT: an access that is not allowed, or memory that
+ * can't be had.
  */
 static int svm_serve_locked(struct kfd_svm *svm,
 			    const struct kfd_svm_fault *fault)
@@ -213,45 +224,90 @@ static int svm_serve_locked(struct kfd_svm *svm,
 	return svm_fill(r, p->pdds[fault->gpu], fault->va, start, last);
 }
 
-static void svm_serve(struct kfd_svm *svm, const struct kfd_svm_fault *fault)
+/* A user of the address space for one step: who is killed ends between two. */
+static int svm_serve_step(struct kfd_svm *svm, const struct kfd_svm_fault *fault)
 {
 	struct kfd_process *p = svm->process;
-	struct kfd_device *dev = p->pdds[fault->gpu]->dev;
+	struct mm_struct *mm = kfd_process_mm_get(p);
 	int ret = -EAGAIN;
 
-	kfd_smi_page_fault_start(p, dev, fault->va, fault->write);
+	/* There is neither memory nor anybody who waits. */
+	if (!mm)
+		return -ESRCH;
 	mutex_lock(&svm->lock);
 	if (!READ_ONCE(p->pause.active))
 		ret = svm_serve_locked(svm, fault);
 	mutex_unlock(&svm->lock);
-	kfd_smi_page_fault_end(p, dev, fault->va, false);
-	if (ret && ret != -EAGAIN)
-		pr_debug("pasid %u: fault at %#llx is not served: %d\n",
-			 p->pasid, fault->va, ret);
-	svm_reply(p->pdds[fault->gpu], fault->va, !ret || ret == -EAGAIN);
+	mmput_async(mm);
+	return ret;
 }
 
-/**
- * kfd_svm_fault_work() - serve what waits
- * @work: kfd_svm.fault_work
- *
- * Context: a worker; takes svm->lock and mmap_lock.
- */
-void kfd_svm_fault_work(struct work_struct *work)
+static void svm_end_fault(struct kfd_svm *svm, const struct kfd_svm_fault *fault,
+			  int ret)
 {
-	struct kfd_svm *svm = container_of(work, struct kfd_svm, fault_work);
+	struct kfd_process_device *pdd = svm->process->pdds[fault->gpu];
+
+	kfd_smi_page_fault_end(svm->process, pdd->dev, fault->va, false);
+	if (ret && ret != -EAGAIN)
+		pr_debug("pasid %u: fault at %#llx is not served: %d\n",
+			 svm->process->pasid, fault->va, ret);
+	svm_reply(pdd, fault->va, !ret || ret == -EAGAIN);
+}
+
+/* Go on with this one when its pages are there; false: it has to be asked again. */
+static bool svm_wait_for_pages(struct kfd_svm *svm,
+			       const struct kfd_svm_fault *fault)
+{
+	bool waits;
+
+	if (svm->look.rounds >= SVM_MAX_ROUNDS)
+		return false;
+	svm->waiting = *fault;
+	spin_lock(&svm->fault_lock);
+	svm->waits = true;
+	spin_unlock(&svm->fault_lock);
+	svm->request.look = svm->look;
+	waits = !kfd_mirrors_fetch(&svm->process->mirrors, &svm->request);
+	if (!waits) {
+		spin_lock(&svm->fault_lock);
+		svm->waits = false;
+		spin_unlock(&svm->fault_lock);
+	}
+	return waits;
+}
+
+/* The one that has waited for pages, or the next. *@ret: what came of the wait. */
+static bool svm_next_fault(struct kfd_svm *svm, struct kfd_svm_fault *fault,
+			   int *ret)
+{
+	bool waited;
+
+	*ret = 0;
+	spin_lock(&svm->fault_lock);
+	waited = svm->waits;
+	svm->waits = false;
+	spin_unlock(&svm->fault_lock);
+	if (waited) {
+		*fault = svm->waiting;
+		svm->look = svm->request.look;
+		*ret = svm->request.ret;
+		return true;
+	}
+	if (!kfifo_out_spinlocked(&svm->faults, fault, 1, &svm->fault_lock))
+		return false;
+	memset(&svm->look, 0, sizeof(svm->look));
+	kfd_smi_page_fault_start(svm->process,
+				 svm->process->pdds[fault->gpu]->dev, fault->va,
+				 fault->write);
+	return true;
+}
+
+/* There is room again for those that found none. */
+static void svm_ask_again(struct kfd_svm *svm)
+{
 	struct kfd_process *p = svm->process;
-	struct kfd_svm_fault fault;
-	struct mm_struct *mm;
 	bool lost;
 	u32 i;
-
-	/* Without a user there is neither memory nor anybody who waits. */
-	mm = kfd_process_mm_get(p);
-	if (!mm)
-		return;
-	while (kfifo_out_spinlocked(&svm->faults, &fault, 1, &svm->fault_lock))
-		svm_serve(svm, &fault);
 
 	spin_lock(&svm->fault_lock);
 	lost = svm->faults_lost;
@@ -260,5 +316,70 @@ void kfd_svm_fault_work(struct work_struct *work)
 	for (i = 0; lost && i < p->n_pdds; i++)
 		if (READ_ONCE(p->pdds[i]->gpu_vm))
 			svm_reply(p->pdds[i], SVM_ANY_PAGE, true);
-	mmput(mm);
+}
+
+/* Takes svm->lock and mmap_lock, and waits for no page. */
+static void svm_fault_work(struct work_struct *work)
+{
+	struct kfd_svm *svm = container_of(work, struct kfd_svm, fault_work);
+	struct kfd_svm_fault fault;
+	int ret;
+
+	/* It is queued once more when the pages are there. */
+	if (kfd_fetch_under_way(&svm->request))
+		return;
+	while (svm_next_fault(svm, &fault, &ret)) {
+		/* Another error is of the end of the process, or of the thread. */
+		if (ret != -ENOMEM)
+			ret = svm_serve_step(svm, &fault);
+		if (ret == -ESRCH)
+			return;
+		if (ret == -KFD_EABSENT && svm_wait_for_pages(svm, &fault))
+			return;
+		svm_end_fault(svm, &fault, ret == -KFD_EABSENT ? -EAGAIN : ret);
+		cond_resched();
+	}
+	svm_ask_again(svm);
+}
+
+static void svm_fetched(struct kfd_fetch_request *req)
+{
+	struct kfd_svm *svm = container_of(req, struct kfd_svm, request);
+
+	queue_work(kfd_svm_wq, &svm->fault_work);
+}
+
+/**
+ * kfd_svm_faults_init() - get ready for faults
+ * @svm: shared virtual memory of a process, zeroed
+ *
+ * Context: any.
+ */
+void kfd_svm_faults_init(struct kfd_svm *svm)
+{
+	spin_lock_init(&svm->fault_lock);
+	INIT_KFIFO(svm->faults);
+	INIT_WORK(&svm->fault_work, svm_fault_work);
+	kfd_fetch_request_init(&svm->request, svm_fetched);
+}
+
+/**
+ * kfd_svm_forget_faults() - serve what can be served now, and nothing later
+ * @svm: shared virtual memory of a process whose queues do not run
+ *
+ * Context: sleeps; svm->lock not held.
+ */
+void kfd_svm_forget_faults(struct kfd_svm *svm)
+{
+	kfd_mirrors_fetch_cancel(&svm->process->mirrors, &svm->request);
+	spin_lock(&svm->fault_lock);
+	svm->waits = false;
+	spin_unlock(&svm->fault_lock);
+	flush_work(&svm->fault_work);
+	/* That may have found another one that has to wait. */
+	kfd_mirrors_fetch_cancel(&svm->process->mirrors, &svm->request);
+	spin_lock(&svm->fault_lock);
+	svm->waits = false;
+	spin_unlock(&svm->fault_lock);
+	cancel_work_sync(&svm->fault_work);
 }

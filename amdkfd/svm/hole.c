@@ -92,20 +92,24 @@ bool kfd_svm_in_hole(struct kfd_svm *svm, u64 start, u64 last)
 	return found;
 }
 
-/* The first stretch of [*@start, last] that nothing is mapped in. */
-static bool svm_find_unmapped(struct mm_struct *mm, u64 *start, u64 *last)
+/*
+ * The first stretch of [*@start, *@last] that nothing is mapped in. 1: there is
+ * one; 0: there is none; -EINTR, -EAGAIN
+ */
+static int svm_find_unmapped(struct mm_struct *mm, u64 *start, u64 *last)
 {
 	u64 from = *start, to = *last;
 	struct vm_area_struct *vma;
-	bool found = false;
+	int found = kfd_mmap_read_lock(mm);
 
-	mmap_read_lock(mm);
+	if (found)
+		return found;
 	while (from <= to && !found) {
 		vma = find_vma(mm, from);
 		if (!vma || vma->vm_start > from) {
 			*start = from;
 			*last = vma ? min_t(u64, to, vma->vm_start - 1) : to;
-			found = true;
+			found = 1;
 		} else {
 			from = vma->vm_end;
 		}
@@ -118,16 +122,20 @@ static int svm_strike_lost(struct kfd_svm *svm, struct mm_struct *mm, u64 first,
 			   u64 end)
 {
 	u64 start = first, last = end;
-	int ret = 0;
+	int ret;
 
-	while (!ret && start <= end &&
-	       svm_find_unmapped(mm, &start, &last)) {
+	while (start <= end) {
+		ret = svm_find_unmapped(mm, &start, &last);
+		if (ret <= 0)
+			return ret;
 		kfd_svm_lose_holds(svm, start, last);
 		ret = kfd_svm_remove(svm, start, last);
+		if (ret)
+			return ret;
 		start = last + 1;
 		last = end;
 	}
-	return ret;
+	return 0;
 }
 
 /*
@@ -164,7 +172,8 @@ static int svm_strike_list(struct kfd_svm *svm, const struct kfd_svm_hole *end)
  *
  * Context: svm->lock held; sleeps.
  * Return: 0, also when the address space has no user any more, whose end takes
- * all ranges; -ENOMEM or -ENOSPC: holes are left, and the work tries again.
+ * all ranges; -ENOMEM, -ENOSPC, -EINTR (killed), -EAGAIN (a work): holes are left,
+ * and the work tries again.
  */
 int kfd_svm_strike(struct kfd_svm *svm)
 {

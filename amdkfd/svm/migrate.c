@@ -40,6 +40,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "compat/compat.h"
@@ -510,10 +511,14 @@ static int svm_move_all(struct svm_journey *j, u64 start, u64 last)
 	struct mm_struct *mm = j->p->mm;
 	struct vm_area_struct *vma;
 	u64 end;
+	int ret;
 
 	for (; start <= last; start = end) {
-		if (mmap_read_lock_killable(mm))
+		if (fatal_signal_pending(current))
 			return -EINTR;
+		ret = kfd_mmap_read_lock(mm);
+		if (ret)
+			return ret;
 		end = min(last + 1, ALIGN_DOWN(start, SVM_MOVE_SIZE) +
 			  SVM_MOVE_SIZE);
 		vma = vma_lookup(mm, start);
@@ -564,7 +569,8 @@ static void svm_tell_move(struct kfd_svm_range *r, u64 start, u64 last,
 /*
  * Pages of a range, to the VRAM of a GPU or (@to NULL) to system memory. The
  * one place where a migration that the driver decides on begins and ends.
- * 1: pages have stayed that copy-on-write shares; -ENOMEM, -EINTR.
+ * 1: pages have stayed that copy-on-write shares; -ENOMEM, -EINTR, -EAGAIN: a
+ * work, for which they stay where they are.
  */
 static int svm_migrate(struct kfd_svm_range *r, u64 start, u64 last,
 		       struct kfd_process_device *to,

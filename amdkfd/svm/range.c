@@ -169,14 +169,17 @@ struct kfd_svm_range *kfd_svm_range_new(struct kfd_svm *svm, u64 start,
  * @svm: shared virtual memory of a process
  * @start: first byte
  * @last: last byte
+ * @look: of who wants it
  *
  * Context: svm->lock held; sleeps; takes mmap_lock. A user of the address
  * space.
- * Return: 0, or of the first range that fails: -EFAULT: a page can't be had;
+ * Return: 0, or of the first range that fails: -KFD_EABSENT: for
+ * kfd_look_again(); -EFAULT: a page can't be had;
  * -ESTALE: one has been unmapped since kfd_svm_strike(), which is to be called
  * again; -ENOMEM; -EINTR: a signal came first.
  */
-int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last)
+int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last,
+		     struct kfd_look *look)
 {
 	struct kfd_mirrors *mirrors = &svm->process->mirrors;
 	struct kfd_svm_range *r;
@@ -187,7 +190,7 @@ int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last)
 	for (r = kfd_svm_first(svm, start, last); r && !ret;
 	     r = kfd_svm_next(r, start, last))
 		if (kfd_svm_needs(r))
-			ret = kfd_mirror_validate(&r->mirror);
+			ret = kfd_mirror_validate(&r->mirror, look);
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }

@@ -209,7 +209,7 @@ static void svm_settle(struct kfd_process *p)
 {
 	struct kfd_svm *svm = kfd_svm(p);
 
-	flush_work(&svm->fault_work);
+	kfd_svm_forget_faults(svm);
 	cancel_delayed_work_sync(&svm->strike_work);
 	mutex_lock(&svm->lock);
 	mutex_lock(&p->mirrors.notifier_lock);
@@ -316,9 +316,7 @@ static int svm_process_init(struct kfd_process *p)
 	INIT_LIST_HEAD(&svm->restored);
 	INIT_LIST_HEAD(&svm->holes);
 	INIT_DELAYED_WORK(&svm->strike_work, kfd_svm_strike_work);
-	spin_lock_init(&svm->fault_lock);
-	INIT_KFIFO(svm->faults);
-	INIT_WORK(&svm->fault_work, kfd_svm_fault_work);
+	kfd_svm_faults_init(svm);
 	kfd_state(p, KFD_COMPONENT_SVM) = svm;
 	return 0;
 }

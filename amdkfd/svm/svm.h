@@ -169,6 +169,10 @@ struct kfd_svm_fault {
  * @faults: to be served
  * @faults_lost: there were more than @faults can hold
  * @fault_work: serves them
+ * @waiting: the one that waits for pages to be brought in (@fault_work)
+ * @waits: there is one (@fault_lock)
+ * @look: of the fault that is served (@fault_work)
+ * @request: the pages that @waiting waits for
  * @num_faults: served, for fdinfo (@lock)
  * @num_unmaps: times that pages were taken off GPUs (notifier_lock)
  */
@@ -194,6 +198,10 @@ struct kfd_svm {
 	DECLARE_KFIFO(faults, struct kfd_svm_fault, KFD_SVM_MAX_FAULTS);
 	bool faults_lost;
 	struct work_struct fault_work;
+	struct kfd_svm_fault waiting;
+	bool waits;
+	struct kfd_look look;
+	struct kfd_fetch_request request;
 	u64 num_faults;
 	u64 num_unmaps;
 };
@@ -229,7 +237,8 @@ struct kfd_svm_range *kfd_svm_range_new(struct kfd_svm *svm, u64 start,
 					u64 last,
 					const struct kfd_svm_attrs *attrs);
 void kfd_svm_default_attrs(struct kfd_svm *svm, struct kfd_svm_attrs *attrs);
-int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last);
+int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last,
+		     struct kfd_look *look);
 void kfd_svm_remove_all(struct kfd_svm *svm);
 void kfd_svm_renew_needs(struct kfd_svm *svm);
 u32 kfd_svm_bound_gpus(struct kfd_process *p);
@@ -271,7 +280,8 @@ int kfd_ioctl_svm(struct file *filp, struct kfd_process *p, void *data);
 /* fault.c */
 void kfd_svm_gpu_fault(struct kfd_process *p, struct kfd_device *dev,
 		       const struct kfd_gpu_fault *fault);
-void kfd_svm_fault_work(struct work_struct *work);
+void kfd_svm_faults_init(struct kfd_svm *svm);
+void kfd_svm_forget_faults(struct kfd_svm *svm);
 
 /* migrate.c; svm->lock held, but for kfd_svm_device_unused() */
 #if IS_ENABLED(CONFIG_DEVICE_PRIVATE)
@@ -323,7 +333,7 @@ void kfd_svm_gpu_bound(struct kfd_process *p);
 void kfd_svm_unpaused(struct kfd_process *p);
 
 /* svm_criu.c */
-int kfd_svm_resume(struct kfd_process *p);
+int kfd_svm_resume(struct kfd_process *p, struct kfd_look *look);
 void kfd_svm_drop_restored(struct kfd_svm *svm);
 
 #endif

@@ -212,7 +212,7 @@ static void svm_criu_unload(struct kfd_process *p)
 		kfd_svm_set_xnack(p, svm->xnack_before);
 	svm->xnack_loaded = false;
 	/* It may answer faults of queues that are gone, by a VM that goes. */
-	flush_work(&svm->fault_work);
+	kfd_svm_forget_faults(svm);
 }
 
 /**
@@ -241,7 +241,7 @@ static void svm_restore_attrs(struct kfd_svm_attrs *attrs, void *arg)
 
 static void svm_tell_missing(const struct kfd_svm_range *r, int err)
 {
-	if (err != -EINTR)
+	if (err != -EINTR && err != -KFD_EABSENT)
 		pr_err_ratelimited("amdkfd: pasid %u: shared virtual memory %#llx-%#llx can't be had: %d\n",
 				   r->svm->process->pasid, r->start, r->last,
 				   err);
@@ -287,7 +287,7 @@ static int svm_make_restored(struct kfd_svm *svm)
 	return ret;
 }
 
-static int svm_bring_back(struct kfd_svm_range *r)
+static int svm_bring_back(struct kfd_svm_range *r, struct kfd_look *look)
 {
 	struct kfd_mirrors *mirrors = &r->svm->process->mirrors;
 	int ret;
@@ -296,19 +296,19 @@ static int svm_bring_back(struct kfd_svm_range *r)
 		return 0;
 	if (mutex_lock_killable(&mirrors->validate_lock))
 		return -EINTR;
-	ret = kfd_mirror_bring_back(&r->mirror);
+	ret = kfd_mirror_bring_back(&r->mirror, look);
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }
 
-static int svm_bring_all_back(struct kfd_svm *svm)
+static int svm_bring_all_back(struct kfd_svm *svm, struct kfd_look *look)
 {
 	struct kfd_svm_range *r;
 	int ret = 0;
 
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r && !ret;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
-		ret = svm_bring_back(r);
+		ret = svm_bring_back(r, look);
 		/* Unmapped just now; whoever does that can resume again. */
 		if (ret == -ESTALE)
 			ret = -EFAULT;
@@ -322,6 +322,7 @@ static int svm_bring_all_back(struct kfd_svm *svm)
  * kfd_svm_resume() - make the ranges of a restored process
  * @p: the process, not necessarily current's; its address space stands again
  *	and has a user
+ * @look: of who wants it
  *
  * After an error some ranges may be there, some with their pages; calling it
  * again goes on with the others.
@@ -329,9 +330,9 @@ static int svm_bring_all_back(struct kfd_svm *svm)
  * Context: process->lock held; sleeps; takes the process's mmap_lock.
  * Return: 0, or the error of the first range that fails, which is named in the
  * log: -EFAULT: not mapped, or a page can't be had; -ENOSPC: too many ranges;
- * -ENOMEM; -EINTR.
+ * -ENOMEM; -EINTR; or -KFD_EABSENT: for kfd_look_again().
  */
-int kfd_svm_resume(struct kfd_process *p)
+int kfd_svm_resume(struct kfd_process *p, struct kfd_look *look)
 {
 	struct kfd_svm *svm = kfd_svm(p);
 	int ret;
@@ -345,7 +346,7 @@ int kfd_svm_resume(struct kfd_process *p)
 	if (!ret)
 		kfd_svm_drop_ahead(svm);
 	if (!ret)
-		ret = svm_bring_all_back(svm);
+		ret = svm_bring_all_back(svm, look);
 	mutex_unlock(&svm->lock);
 	return ret;
 }

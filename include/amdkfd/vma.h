@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which mappings of a process GPUs may have the pages of. The driver and the
+ * provider look them up each for its own buffers, and ask the same.
+ */
+#ifndef AMDKFD_VMA_H
+#define AMDKFD_VMA_H
+
+#include <linux/mm.h>
+
+/**
+ * kfd_vma_can_share() - whether there are pages behind a mapping that the kernel
+ *	itself may touch
+ * @vma: the mapping
+ *
+ * A device's memory has none.
+ *
+ * Context: mmap_lock held.
+ * Return: true when there are.
+ */
+static inline bool kfd_vma_can_share(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP));
+}
+
+#endif
