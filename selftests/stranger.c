@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "lib/kfd_fdinfo.h"
@@ -371,6 +372,35 @@ TEST_F_TIMEOUT(killed, while_pages_are_missed, 60)
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	EXPECT_TRUE(vram_is_back(self->vram));
+}
+
+/* --- memory that the kernel itself does not reach --------------------------- */
+
+#ifndef __NR_memfd_secret
+#define __NR_memfd_secret 447
+#endif
+
+/* It is in no page table of the kernel's: a copy of it was a panic. */
+TEST_F(killed, secret_memory)
+{
+	struct kfd *k = &self->k;
+	int fd = syscall(__NR_memfd_secret, O_CLOEXEC);
+	struct kfd_bo bo;
+	char *m;
+
+	REQUIRE_OURS();
+	if (fd < 0)
+		SKIP(return, "memfd_secret() is off here (secretmem.enable)");
+	ASSERT_EQ(0, ftruncate(fd, 4 * KFD_PAGE));
+	m = mmap(NULL, 4 * KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, (void *)m);
+	memset(m, 0x5a, 4 * KFD_PAGE);
+	EXPECT_ERR(EFAULT, kfd_bo_userptr(k, 0, m, 4 * KFD_PAGE, &bo));
+	EXPECT_ERR(EFAULT, kfd_vaddr_bo_alloc(k, 0, USERPTR_RO, m, 4 * KFD_PAGE, &bo));
+	EXPECT_ERR(EFAULT, kfd_svm_set1(k, m, 4 * KFD_PAGE, KFD_IOCTL_SVM_ATTR_ACCESS,
+					k->gpu[0].gpu_id));
+	munmap(m, 4 * KFD_PAGE);
+	close(fd);
 }
 
 KFD_TEST_MAIN

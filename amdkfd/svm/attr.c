@@ -46,9 +46,9 @@ static int svm_gpu_index(struct kfd_process *p, u32 user_gpu_id)
  * @last: last byte of a page
  *
  * Context: sleeps; takes mmap_lock. A user of the address space.
- * Return: 0; -EFAULT: a part is not mapped, or is a device's; -EADDRINUSE: a
- * buffer is mapped on a GPU there; -EINTR: killed; -EAGAIN: a work, which is to
- * come back.
+ * Return: 0; -EFAULT: a part is not mapped, is a device's or secret memory;
+ * -EADDRINUSE: a buffer is mapped on a GPU there; -EINTR: killed; -EAGAIN: a
+ * work, which is to come back.
  */
 int kfd_svm_check_memory(struct kfd_process *p, u64 start, u64 last)
 {

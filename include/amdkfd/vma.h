@@ -6,6 +6,8 @@
 #ifndef AMDKFD_VMA_H
 #define AMDKFD_VMA_H
 
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 
 /**
@@ -13,14 +15,19 @@
  *	itself may touch
  * @vma: the mapping
  *
- * A device's memory has none.
+ * A device's memory has none. Those of memfd_secret() are out of the kernel's own
+ * page tables: to copy one is to panic. (The kernel has vma_is_secretmem(), which
+ * is not for modules.)
  *
  * Context: mmap_lock held.
  * Return: true when there are.
  */
 static inline bool kfd_vma_can_share(const struct vm_area_struct *vma)
 {
-	return !(vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP));
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP))
+		return false;
+	return !vma->vm_file ||
+	       file_inode(vma->vm_file)->i_sb->s_magic != SECRETMEM_MAGIC;
 }
 
 #endif
