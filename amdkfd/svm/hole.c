@@ -14,7 +14,8 @@
  * out. By then something else may be mapped there and have been looked up:
  * whatever a range loses it takes off the GPUs itself (change.c).
  *
- * The lists are protected by notifier_lock, the ranges by svm->lock.
+ * notifier_lock protects the holes, svm->lock the ranges; only who holds it takes
+ * holes out.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -56,9 +57,10 @@ void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last)
 	hole = kmalloc(sizeof(*hole), GFP_NOWAIT | __GFP_NOWARN |
 		       __GFP_ACCOUNT);
 	if (hole) {
-		hole->start = start;
-		hole->last = last;
-		list_add_tail(&hole->link, &svm->holes);
+		hole->node.start = start;
+		hole->node.last = last;
+		interval_tree_insert(&hole->node, &svm->holes);
+		svm->num_holes++;
 	} else {
 		svm->lost_start = svm->lost_last ?
 				  min(svm->lost_start, start) : start;
@@ -82,12 +84,10 @@ void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last)
 bool kfd_svm_in_hole(struct kfd_svm *svm, u64 start, u64 last)
 {
 	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
-	struct kfd_svm_hole *hole;
-	bool found = false;
+	bool found;
 
 	mutex_lock(notifier_lock);
-	list_for_each_entry(hole, &svm->holes, link)
-		found |= hole->start <= last && hole->last >= start;
+	found = interval_tree_iter_first(&svm->holes, start, last);
 	mutex_unlock(notifier_lock);
 	return found;
 }
@@ -138,30 +138,71 @@ static int svm_strike_lost(struct kfd_svm *svm, struct mm_struct *mm, u64 first,
 	return 0;
 }
 
-/*
- * Holes up to @end, the last one at some time. Each is on the list until no
- * range has it any more: validate_lock, which taking it out holds, keeps those
- * off who look.
- */
-static int svm_strike_list(struct kfd_svm *svm, const struct kfd_svm_hole *end)
+/* The first hole and those that join on to it; false: there is none. */
+static bool svm_first_hole(struct kfd_svm *svm, u64 *start, u64 *last)
 {
 	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
-	struct kfd_svm_hole *hole;
-	bool more = end;
+	struct interval_tree_node *node;
+
+	mutex_lock(notifier_lock);
+	node = interval_tree_iter_first(&svm->holes, 0, ULONG_MAX);
+	if (node) {
+		*start = node->start;
+		*last = node->last;
+	}
+	while (node && node->start <= *last + 1) {
+		*last = max_t(u64, *last, node->last);
+		node = interval_tree_iter_next(node, 0, ULONG_MAX);
+	}
+	mutex_unlock(notifier_lock);
+	return *start <= *last;
+}
+
+/*
+ * No range has these addresses any more. What sticks out has been added meanwhile,
+ * and is for the next time.
+ */
+static void svm_forget_holes_in(struct kfd_svm *svm, u64 start, u64 last)
+{
+	struct kfd_mirrors *mirrors = &svm->process->mirrors;
+	struct interval_tree_node *node, *next;
+	u32 n = 0;
+
+	mutex_lock(&mirrors->notifier_lock);
+	for (node = interval_tree_iter_first(&svm->holes, start, last); node;
+	     node = next) {
+		next = interval_tree_iter_next(node, start, last);
+		if (node->start >= start && node->last <= last) {
+			interval_tree_remove(node, &svm->holes);
+			svm->num_holes--;
+			kfree(container_of(node, struct kfd_svm_hole, node));
+		}
+		/* Others only add. */
+		kfd_mirrors_breathe(mirrors, &n);
+	}
+	mutex_unlock(&mirrors->notifier_lock);
+}
+
+/*
+ * As many holes as there were at some time. Each is in the tree until no range has
+ * it any more: validate_lock, which taking it out holds, keeps those off who look.
+ * One that is added meanwhile where there is a range no more goes with the others.
+ */
+static int svm_strike_holes(struct kfd_svm *svm, u32 n)
+{
+	u64 start, last;
 	int ret;
 
-	while (more) {
-		/* Others add, but to a list that has one already. */
-		hole = list_first_entry(&svm->holes, struct kfd_svm_hole, link);
-		kfd_svm_lose_holds(svm, hole->start, hole->last);
-		ret = kfd_svm_remove(svm, hole->start, hole->last);
+	while (n--) {
+		start = 1;
+		last = 0;
+		if (!svm_first_hole(svm, &start, &last))
+			break;
+		kfd_svm_lose_holds(svm, start, last);
+		ret = kfd_svm_remove(svm, start, last);
 		if (ret)
 			return ret;
-		more = hole != end;
-		mutex_lock(notifier_lock);
-		list_del(&hole->link);
-		mutex_unlock(notifier_lock);
-		kfree(hole);
+		svm_forget_holes_in(svm, start, last);
 	}
 	return 0;
 }
@@ -178,25 +219,24 @@ static int svm_strike_list(struct kfd_svm *svm, const struct kfd_svm_hole *end)
 int kfd_svm_strike(struct kfd_svm *svm)
 {
 	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
-	struct kfd_svm_hole *end = NULL;
 	struct mm_struct *mm;
 	u64 lost_start, lost_last;
+	u32 num_holes;
 	int ret = 0;
 
 	lockdep_assert_held(&svm->lock);
 	mutex_lock(notifier_lock);
-	if (!list_empty(&svm->holes))
-		end = list_last_entry(&svm->holes, struct kfd_svm_hole, link);
+	num_holes = svm->num_holes;
 	lost_start = svm->lost_start;
 	lost_last = svm->lost_last;
 	svm->lost_last = 0;
 	mutex_unlock(notifier_lock);
-	if (!end && !lost_last)
+	if (!num_holes && !lost_last)
 		return 0;
 
 	mm = kfd_process_mm_get(svm->process);
 	if (mm) {
-		ret = svm_strike_list(svm, end);
+		ret = svm_strike_holes(svm, num_holes);
 		if (lost_last && !ret)
 			ret = svm_strike_lost(svm, mm, lost_start, lost_last);
 		/* Its end must not come under our locks. */
@@ -244,10 +284,12 @@ void kfd_svm_strike_work(struct work_struct *work)
  */
 void kfd_svm_forget_holes(struct kfd_svm *svm)
 {
-	struct kfd_svm_hole *hole, *next;
+	struct interval_tree_node *node;
 
-	list_for_each_entry_safe(hole, next, &svm->holes, link)
-		kfree(hole);
-	INIT_LIST_HEAD(&svm->holes);
+	while ((node = interval_tree_iter_first(&svm->holes, 0, ULONG_MAX))) {
+		interval_tree_remove(node, &svm->holes);
+		kfree(container_of(node, struct kfd_svm_hole, node));
+	}
+	svm->num_holes = 0;
 	svm->lost_last = 0;
 }

@@ -17,8 +17,8 @@
 #include "svm.h"
 
 /*
- * Where faults are resolved and holes struck out. Both may wait for a page that takes
- * for ever, which must hold up nobody but who waits for one of ours.
+ * Where faults are resolved and holes struck out: neither waits for a page, but what
+ * they do may take long.
  */
 struct workqueue_struct *kfd_svm_wq;
 
@@ -314,7 +314,7 @@ static int svm_process_init(struct kfd_process *p)
 	svm->ranges = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&svm->holds);
 	INIT_LIST_HEAD(&svm->restored);
-	INIT_LIST_HEAD(&svm->holes);
+	svm->holes = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&svm->strike_work, kfd_svm_strike_work);
 	kfd_svm_faults_init(svm);
 	kfd_state(p, KFD_COMPONENT_SVM) = svm;

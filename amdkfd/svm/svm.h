@@ -22,6 +22,7 @@
 #ifndef AMDKFD_SVM_H
 #define AMDKFD_SVM_H
 
+#include <linux/interval_tree.h>
 #include <linux/kfifo.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -104,14 +105,10 @@ struct kfd_svm_range {
 
 /**
  * struct kfd_svm_hole - addresses that the process has unmapped
- * @link: in kfd_svm.holes (notifier_lock)
- * @start: first byte
- * @last: last byte
+ * @node: in kfd_svm.holes (notifier_lock)
  */
 struct kfd_svm_hole {
-	struct list_head link;
-	u64 start;
-	u64 last;
+	struct interval_tree_node node;
 };
 
 /**
@@ -161,6 +158,7 @@ struct kfd_svm_fault {
  * @xnack_loaded: a RESTORE has set the XNACK mode (process->lock)
  * @xnack_before: to what it was before (process->lock)
  * @holes: struct kfd_svm_hole: unmapped, but still in ranges (notifier_lock)
+ * @num_holes: their number (notifier_lock)
  * @lost_start: hull of holes that there was no memory for (notifier_lock)
  * @lost_last: its end; 0: none (notifier_lock)
  * @closing: no work is scheduled any more (notifier_lock)
@@ -189,7 +187,8 @@ struct kfd_svm {
 	u64 charged_ahead;
 	bool xnack_loaded;
 	bool xnack_before;
-	struct list_head holes;
+	struct rb_root_cached holes;
+	u32 num_holes;
 	u64 lost_start;
 	u64 lost_last;
 	bool closing;
