@@ -5,13 +5,22 @@
 # All that can be set is looked at before anything is built or booted (--check does that
 # alone); what is not understood is refused with one line and exit code 2.
 
+# series_of RELEASE: those that vm/releases has, in one line; false when it has none
+series_of()
+{
+	grep "^$1 " vm/releases | tr -d '()' | cut -d ' ' -f 2- | grep .
+}
+
 # The series of this machine's kernels, as vm/kernels.py has them: that needs what has not
 # been installed yet.
 read -ra SERIES < <(
 	# shellcheck source=/dev/null
 	. /etc/os-release
-	grep -v '^#' vm/releases | { grep "^$VERSION_CODENAME " || tail -n 1 vm/releases; } |
-		tr -d '()' | cut -d ' ' -f 2-)
+	series_of "${VERSION_CODENAME:-}" || {
+		newest=$(printf '%s\n' /boot/vmlinuz-[0-9]* | sort -V |
+			sed -nE '$s,^/boot/vmlinuz-([0-9]+\.[0-9]+)\..*,\1,p')
+		echo "${newest:-$(series_of "$(tail -n 1 vm/releases | cut -d ' ' -f 1)")}"
+	})
 
 refuse()
 {

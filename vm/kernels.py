@@ -55,12 +55,20 @@ def _release():
         return ""
 
 
+def _series(releases):
+    """The series of this machine's kernels that are tested."""
+    words = releases.get(_release())
+    if words is None:
+        # one that is not in there has the newest of its own, or is yet to get one
+        words = all_series()[-1:] or list(releases.values())[-1]
+    return tuple(w.strip("()") for w in words
+                 if "(" not in w or w.strip("()") in all_series())
+
+
 _releases = _read_releases()
 # all of them, with what a machine need not have
 RELEASES = {name: tuple(w.strip("()") for w in words) for name, words in _releases.items()}
-# of this machine's kernels; a Debian that is not in there is like the newest that is
-SERIES = tuple(w.strip("()") for w in _releases.get(_release(), list(_releases.values())[-1])
-               if "(" not in w or w.strip("()") in all_series())
+SERIES = _series(_releases)
 
 
 def _pattern(series):
