@@ -55,8 +55,8 @@ WORLDS = {
     "trixie": World(kernels.RELEASES["trixie"],
                     ((MAIN, "trixie"), (MAIN, "trixie-updates"), (MAIN, "trixie-backports"),
                      (SECURITY, "trixie-security")),
-                    ("libcriu-dev", *HSAKMT), newer=("7.3", "trixie-backports")),
-    "sid": World((), ((MAIN, "sid"),), ("libcriu-dev",), moves=True),
+                    ("libcriu-dev", "protobuf-compiler", *HSAKMT), newer=("7.3", "trixie-backports")),
+    "sid": World((), ((MAIN, "sid"),), ("libcriu-dev", "protobuf-compiler"), moves=True),
 }
 # the same with nothing in them: what a machine is before anybody follows the README
 WORLDS.update({f"bare-{name}": World((), WORLDS[name].sources, base=["ca-certificates"])
