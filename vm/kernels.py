@@ -5,6 +5,7 @@
     kernels.py image [SERIES]    newest bootable KVER of the series (the first of vm/releases)
     kernels.py headers [SERIES]  newest KVER of the series that has a header tree
     kernels.py every             that, of each series that there is
+    kernels.py series            the series that are tested; the debug kernel is of the first
     kernels.py build KVER        directory that modules for it are built with
     kernels.py resolve NAME...   the KVERs that modules can be built for: each NAME is
                                  one, or a series
@@ -140,6 +141,9 @@ def resolve(names):
 def main():
     if sys.argv[1:] == ["every"]:
         print(" ".join(k for s in SERIES if (k := newest("headers", s))))
+        return 0
+    if sys.argv[1:] == ["series"]:
+        print(" ".join(SERIES))
         return 0
     if sys.argv[1:2] == ["resolve"]:
         print(" ".join(resolve(sys.argv[2:])))
