@@ -49,7 +49,8 @@ help:
 #:                    RESUME=1 to go on where an earlier run on the same tree ended
 #:   demo             simulated GPUs, a running program, its checkpoint and restore
 #:   demo-liveupdate  a program becomes a new build of itself while its GPU goes on
-#:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel
+#:   bench            the benchmarks; KERNEL=6.12 for demo and bench on that kernel,
+#:                    WORLD=trixie for a demo in that release of Debian
 #:   modules          amdkfd.ko and amdgpu_sim.ko in build/KVER; KVER=... for one kernel:
 #:                    its version, or a series for the newest of it (KVER=6.1)
 #:   world            make another release of Debian for guests, and build in it what they
@@ -169,20 +170,22 @@ fuzz:
 	@$(MAKE) -s -C selftests OUT=$(abspath $(OUT))/selftests tests
 	@ROUNDS="$(ROUNDS)" RUNS="$(RUNS)" SEED="$(SEED)" selftests/fuzz/rounds
 
+# What a guest needs, built where its programs come from: here, or in a world.
+for_guest = $(if $(WORLD),vm/world $(WORLD) > /dev/null && vm/world --in $(WORLD)) sh -ec '\
+	$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(KERNEL))"; $(MAKE) -s $(1)'
+
 .PHONY: demo
 demo:
 	@demo/run --check
 	@scripts/setup
-	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(KERNEL))"
-	@$(MAKE) -s plugin demo-tools
+	@$(call for_guest,plugin demo-tools)
 	@demo/run
 
 .PHONY: demo-liveupdate
 demo-liveupdate:
 	@demo/run --check DEMO=liveupdate
 	@scripts/setup
-	@$(MAKE) -s modules KVER="$$(vm/kernels.py headers $(KERNEL))"
-	@$(MAKE) -s demo-tools
+	@$(call for_guest,demo-tools)
 	@demo/run DEMO=liveupdate
 
 .PHONY: bench

@@ -50,6 +50,23 @@ one_of()
 	refuse "$name=${!name}: none of $*"
 }
 
+# choose_kernel: $WORLD is nothing or a world, and $KERNEL one of it or of this machine, or
+# this machine's debug kernel; when it is nothing it becomes the first. A world that moves
+# has one kernel, without a name.
+choose_kernel()
+{
+	local all=("${SERIES[@]}" debug)
+
+	if [ -n "$WORLD" ]; then
+		one_of WORLD bookworm trixie sid
+		read -ra all < <(series_of "$WORLD")
+		[ -z "$KERNEL" ] || [ ${#all[@]} -gt 0 ] ||
+			refuse "KERNEL=$KERNEL is not for WORLD=$WORLD, which has one kernel"
+	fi
+	: "${KERNEL:=${all[0]-}}"
+	[ -z "$KERNEL" ] || one_of KERNEL "${all[@]}"
+}
+
 # number NAME MIN MAX: $NAME is a decimal number of the range
 number()
 {

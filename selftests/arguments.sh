@@ -11,7 +11,10 @@ top=$PWD
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # nothing of whoever calls this
-unset MAKEFLAGS MAKELEVEL MFLAGS KVER KDIR KERNEL VERBOSE DEMO STEPS PLAN LOG QUICK ONLY
+unset MAKEFLAGS MAKELEVEL MFLAGS KVER KDIR WORLD KERNEL VERBOSE DEMO STEPS PLAN LOG QUICK ONLY
+# of this machine's kernels
+read -ra series < <(vm/kernels.py series)
+first=${series[0]} last=${series[-1]}
 
 # told TEST: in a tree of its own; what a command said when it was refused comes last
 told()
@@ -64,6 +67,12 @@ demo_is_refused()
 		KERNEL=5.10 DEMO=nonsense PLAN=n STEP=100 STEPS nonsense -v --help ""; do
 		refused demo/run "$bad"
 	done
+	for bad in WORLD=nonsense WORLD=bare-trixie; do
+		refused demo/run "$bad"
+	done
+	refused demo/run WORLD=trixie KERNEL=6.1
+	refused demo/run WORLD=trixie KERNEL=debug
+	refused demo/run WORLD=sid KERNEL=7.2
 	for bad in PLAN=x PLAN=nle1 "PLAN=n l" "PLAN=$(printf 'n%.0s' {1..63})" STEPS=100; do
 		refused demo/run DEMO=liveupdate "$bad"
 	done
@@ -84,16 +93,38 @@ bench_is_refused()
 
 demo_is_run()
 {
-	demo/run STEPS=9999999 VERBOSE=1 KERNEL=6.12
-	grep -e "--kernel 6.12 .* --env VERBOSE=1 --env STEPS=9999999 " "$tmp/booted"
+	demo/run STEPS=9999999 VERBOSE=1 KERNEL="$last"
+	grep -e "--kernel $last .*--env VERBOSE=1 --env STEPS=9999999 " "$tmp/booted"
 	demo/run STEPS=256
-	grep -e "--kernel 6.1 .* --env VERBOSE=0 --env STEPS=256 " "$tmp/booted"
+	grep -e "--kernel $first .*--env VERBOSE=0 --env STEPS=256 " "$tmp/booted"
 	demo/run KERNEL= VERBOSE= STEPS=
 	grep -e "--env STEPS=4096 " "$tmp/booted"
 	demo/run DEMO=liveupdate "PLAN=$(printf 'nl%.0s' {1..31})"
 	grep -e "--env PLAN=nlnl" "$tmp/booted"
 	bench/run ONLY=ausrim QUICK=1
 	grep -e "--env QUICK=1 --env ONLY=ausrim " "$tmp/booted"
+}
+
+# in another release's root, with what was built in there
+demo_is_run_in_a_world()
+{
+	local rc=0
+
+	demo/run WORLD=trixie 2> "$tmp/err" || rc=$?
+	[ "$rc" -eq 1 ]
+	[ "$(cat "$tmp/err")" = \
+		"demo: no build/world/trixie/demo/gpu_chain: run make world WORLD=trixie first" ]
+	[ ! -e "$tmp/booted" ]
+	mkdir -p "$tmp"/tree/build/world/{trixie,sid}
+	cp -r "$tmp"/tree/build/{demo,criu-plugin} "$tmp/tree/build/world/trixie"
+	demo/run WORLD=trixie KERNEL=7.3
+	grep -e "--world trixie --kernel 7.3 " "$tmp/booted"
+	demo/run WORLD=trixie
+	grep -e "--world trixie --kernel 6.12 " "$tmp/booted"
+	# which has whatever it has
+	cp -r "$tmp/tree/build/demo" "$tmp/tree/build/world/sid"
+	demo/run WORLD=sid DEMO=liveupdate
+	grep -e "--world sid --env " "$tmp/booted"
 }
 
 # --check looks, and that is all
@@ -151,7 +182,7 @@ modules_are_refused()
 	local bad
 
 	mkdir "$tmp/empty"
-	for bad in KVER=nonsense KVER= KVER=6.99 "KVER=6.1 nonsense" KVER=../x 'KVER=$x' \
+	for bad in KVER=nonsense KVER= KVER=6.99 "KVER=$first nonsense" KVER=../x 'KVER=$x' \
 		"KVER=x KDIR=/nonsense"; do
 		local args=("$bad") rc=0
 		[[ $bad != *KDIR* ]] || args=(KVER=x KDIR=/nonsense)
@@ -168,11 +199,11 @@ modules_are_refused()
 # a series is the newest of it
 modules_of_a_series()
 {
-	local series kver
+	local name kver
 
-	for series in 6.1 6.12; do
-		kver=$("$top/vm/kernels.py" headers "$series")
-		make -s -n -C "$top" modules OUT="$tmp/out.d" KVER="$series" > "$tmp/out"
+	for name in "$first" "$last"; do
+		kver=$("$top/vm/kernels.py" headers "$name")
+		make -s -n -C "$top" modules OUT="$tmp/out.d" KVER="$name" > "$tmp/out"
 		grep "M=$tmp/out.d/$kver " "$tmp/out"
 		make -s -n -C "$top" modules OUT="$tmp/out.d" KVER="$kver" | diff "$tmp/out" -
 	done
@@ -183,7 +214,7 @@ make_refuses()
 {
 	local args
 
-	for args in "demo STEPS=abc" "demo KERNEL=nonsense" "demo-liveupdate PLAN=x" \
+	for args in "demo STEPS=abc" "demo KERNEL=nonsense" "demo WORLD=nonsense" "demo-liveupdate PLAN=x" \
 		"bench ONLY=z" "bench KERNEL=5.10" "fuzz ROUNDS=abc" "fuzz ROUNDS=0" \
 		"fuzz RUNS=-1" "fuzz SEED=0x1"; do
 		local rc=0
@@ -206,8 +237,8 @@ fuzz_image_is_refused()
 	done
 }
 
-tests=(demo_is_refused bench_is_refused demo_is_run is_only_checked logs_are_not_shared
-	no_log_is_named_that_is_not_there modules_are_refused modules_of_a_series
+tests=(demo_is_refused bench_is_refused demo_is_run demo_is_run_in_a_world is_only_checked
+	logs_are_not_shared no_log_is_named_that_is_not_there modules_are_refused modules_of_a_series
 	make_refuses fuzz_image_is_refused)
 : > "$tmp/err"
 echo "KTAP version 1"

@@ -115,7 +115,7 @@ def build_dir(kver):
 
 def newest(kind, series, root=""):
     """The newest KVER of a series, or None; root: as above."""
-    if series == DEBUG:
+    if series == DEBUG and not root:
         return debug_release()
     found = installed(kind, series, root)
     return found[0] if found else None
