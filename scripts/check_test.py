@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 import flaky
+import kernels
 import kept
 import ktap
 import steps as the_steps
@@ -250,6 +251,7 @@ def step_problems(check):
     """The list of steps by itself."""
     problems = []
     every = the_steps.steps(CHECK)
+    first, last = kernels.SERIES[0], kernels.SERIES[-1]
     if [s.name for s in check.choose(every, ["abi"])] != ["selftests", "abi"]:
         problems.append("what a chosen step needs is not run")
     for size in (CHECK, ALL):
@@ -260,7 +262,7 @@ def step_problems(check):
         if missing or outside:
             problems.append(f"{size}: {missing}, not of this size: {outside}")
     if lost := [s.name for s in every if ALL not in s.sizes and
-                s.name not in ("bench", "fast-6.1")]:
+                s.name not in ("bench", f"fast-{first}")]:
         problems.append(f"check-all does less than check: {lost}")
     if unknown := {n for s in every for n in s.apart if not os.path.exists(
             os.path.join(check.TOP, n))}:
@@ -271,7 +273,7 @@ def step_problems(check):
         # not all of them take all of theirs
         if total > 60 * minutes * 1.25:
             problems.append(f"the steps of {group} may take {total / 60:.1f} of {minutes} min")
-    again = next(s for s in every if s.name == "selftests-6.12").rerun(["queue.a.b", "vm.c.d"])
+    again = next(s for s in every if s.name == f"selftests-{last}").rerun(["queue.a.b", "vm.c.d"])
     if again.command[-3:] != ["selftests/run_guest", "queue", "vm"] or not again.alone:
         problems.append(f"tests are run again with {again.command}")
     return problems

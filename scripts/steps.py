@@ -202,7 +202,8 @@ def stock_steps(series, newest):
     What is the same on both is in the small check on one of them.
     """
     modules = f"modules-{series}"
-    first, last = [ALL] if newest else BOTH, BOTH if newest else [ALL]
+    first = BOTH if series == kernels.SERIES[0] else [ALL]
+    last = BOTH if newest else [ALL]
     kver = kernels.newest("headers", series) or f"no-{series}-headers"
     return [
         in_vm(f"rocminfo-{series}", series, ["selftests/rocminfo_guest.sh"], [modules],
