@@ -143,28 +143,63 @@ def bare_steps():
 
 def in_world(what, world, series, command, timeout, budget):
     """A step that runs a command which prints KTAP in a guest of another release."""
-    name = f"{what}-{world}-{series}"
-    klog = os.path.join(LOGS, name + ".klog")
-    return Step(name, ["vm/run", "--world", world, "--kernel", series, "--timeout", str(timeout),
-                       "--log", klog, "--", *command],
-                [f"modules-{world}-{series}", f"programs-{world}"], tap=True, klog=klog,
+    of = of_world(world, series)
+    klog = os.path.join(LOGS, f"{what}-{of}.klog")
+    kernel = ["--kernel", series] if series else []
+    return Step(f"{what}-{of}", ["vm/run", "--world", world, *kernel, "--timeout", str(timeout),
+                                 "--log", klog, "--", *command],
+                [f"modules-{of}", f"programs-{world}"], tap=True, klog=klog,
                 timeout=timeout + BOOT, sizes=[ALL], budget=budget, group="driver")
 
 
-def world_steps(world="trixie"):
+def demo_in_world(name, world, series, *options, **more):
+    """A step with the demo in a guest of another release."""
+    of = of_world(world, series)
+    kernel = [f"KERNEL={series}"] if series else []
+    return with_log(f"{name}-{of}", ["demo/run", f"WORLD={world}", *kernel, *options],
+                    [f"modules-{of}", f"programs-{world}"], timeout=700, sizes=[ALL],
+                    group="driver", **more)
+
+
+def of_world(world, series):
+    """The end of a step's name; a world that moves has one kernel, of some series."""
+    return f"{world}-{series}" if series else world
+
+
+def world_steps():
     """What runs in another release than this machine's, which is made and built in first."""
-    inside = ["vm/world", "--in", world]
-    made = [f"world-{world}"]
-    out = [Step(made[0], ["vm/world", world], timeout=2400, sizes=[ALL], budget=420),
-           Step(f"programs-{world}", [*inside, "make", "-s", "programs"],
-                made, timeout=900, sizes=[ALL], budget=150, group="builds")]
-    for series in worlds.WORLDS[world].series:
+    out = []
+    for world in ("trixie", "sid"):
+        inside = ["vm/world", "--in", world]
+        made = [f"world-{world}"]
+        out += [Step(made[0], ["vm/world", world], timeout=2400, sizes=[ALL], budget=420),
+                Step(f"programs-{world}", [*inside, "make", "-s", "programs"],
+                     made, timeout=900, sizes=[ALL], budget=150, group="builds")]
+        for series in worlds.WORLDS[world].series or [None]:
+            out += kernel_of_world(world, series, inside, made)
+    return out
+
+
+def kernel_of_world(world, series, inside, made):
+    """What runs on one of a release's kernels."""
+    of = of_world(world, series)
+    kver = [f"KVER={series}"] if series else []
+    out = [
+        Step(f"modules-{of}", [*inside, "make", "-s", "modules", *kver],
+             made, timeout=900, env={"JOBS": "1"}, sizes=[ALL], budget=120, group="builds"),
+        in_world("plugin", world, series, ["criu-plugin/tests/criu_guest.sh"], 600, 150),
+        in_world("fast", world, series, ["selftests/run_guest", "--fast"], 600, 120),
+        in_world("rocminfo", world, series, ["selftests/rocminfo_guest.sh"], 300, 60),
+        demo_in_world("liveupdate", world, series, "DEMO=liveupdate", budget=60),
+    ]
+    # the demo's own program needs the library
+    if set(worlds.HSAKMT) <= set(worlds.WORLDS[world].packages):
+        here = f"demo-{kernels.SERIES[0]}"
+        logs = [os.path.join(LOGS, name + ".log") for name in (here, f"demo-{of}")]
         out += [
-            Step(f"modules-{world}-{series}", [*inside, "make", "-s", "modules", f"KVER={series}"],
-                 made, timeout=900, env={"JOBS": "1"}, sizes=[ALL], budget=120, group="builds"),
-            in_world("plugin", world, series, ["criu-plugin/tests/criu_guest.sh"], 600, 150),
-            in_world("fast", world, series, ["selftests/run_guest", "--fast"], 600, 120),
-            in_world("rocminfo", world, series, ["selftests/rocminfo_guest.sh"], 300, 60),
+            demo_in_world("demo", world, series, budget=60),
+            Step(f"timeline-{of}", ["selftests/timeline", *logs], [here, f"demo-{of}"],
+                 sizes=[ALL], budget=5, group="driver"),
         ]
     return out
 
