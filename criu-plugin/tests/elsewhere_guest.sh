@@ -14,7 +14,7 @@ set -u
 . demo/guest_lib.sh
 
 dir=/tmp/elsewhere
-steps=16384
+steps=4096
 
 die()
 {
