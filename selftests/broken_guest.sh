@@ -106,8 +106,13 @@ for bug in "${all[@]}"; do
 	read -r program _ <<< "$(test_of "$bug")"
 	[ -x "$programs/$program" ] || { echo "Bail out! no test of $bug"; exit 1; }
 done
-[ "$(scripts/bugs)" = "$(printf '%s\n' "${all[@]}" | sort)" ] &&
+list_is_whole()
+{
+	[ "$(scripts/bugs)" = "$(printf '%s\n' "${all[@]}" | sort)" ] &&
 	[ "$(scripts/bugs "$modules/amdkfd.ko" | grep -v '^parameter:')" = "$(scripts/bugs)" ]
+}
+
+list_is_whole
 result every_bug_is_in_the_list $?
 
 # Names of tests, not of bugs: the same tests, and nothing is wrong.

@@ -18,12 +18,27 @@ kfd_state()
 	cat /sys/class/kfd/kfd/topology/generation_id
 }
 
+in_tree_is_there()
+{
+	[ "$rc" -eq 0 ] && [ -d /sys/class/kfd ]
+}
+
+said_once()
+{
+	[ "$(dmesg | grep -c 'amdkfd: another driver')" -eq 1 ]
+}
+
+only_in_tree_is_there()
+{
+	[ ! -e /sys/module/amdkfd ] && [ -d /sys/module/amdgpu ]
+}
+
 echo "KTAP version 1"
 echo "1..6"
 out=$(modprobe amdgpu 2>&1)
 rc=$?
 [ -z "$out" ] || echo "# $out"
-[ $rc -eq 0 ] && [ -d /sys/class/kfd ]
+in_tree_is_there
 result in_tree_driver_provides_kfd $?
 
 before=$(kfd_state)
@@ -35,10 +50,10 @@ echo "# $out"
 result refuses_to_load $?
 
 dmesg | sed 's/^/# /'
-[ "$(dmesg | grep -c 'amdkfd: another driver')" -eq 1 ]
+said_once
 result says_so_in_one_line $?
 
-[ ! -e /sys/module/amdkfd ] && [ -d /sys/module/amdgpu ]
+only_in_tree_is_there
 result is_not_there $?
 
 [ "$(kfd_state)" = "$before" ]
