@@ -23,10 +23,41 @@ dir=/tmp/matrix
 images=$dir/images
 gpus=2		# of the machine that dumps
 
+# Starting a program is dear in an emulated machine, and all of this waits often: for
+# that there are no grep, pgrep and sleep.
+
+# nap: a tenth of a second, by reading a pipe that stays empty
+exec {never}<> <(:)
+nap()
+{
+	read -rt 0.1 -u "$never"
+}
+
 # said WORD: whether the program has said that
 said()
 {
-	grep -qx "$1" $dir/result 2>/dev/null
+	local line
+
+	[ -e $dir/result ] || return 1
+	while read -r line || [ -n "$line" ]; do
+		[ "$line" != "$1" ] || return 0
+	done < $dir/result
+	return 1
+}
+
+# find_it: PIDS become the program's processes, and PID the first of them
+find_it()
+{
+	local p
+
+	PIDS=() PID=
+	for p in /proc/[0-9]*; do
+		[ "$p/exe" -ef "$program" ] || continue
+		p=${p#/proc/}
+		PIDS+=("$p")
+		[ -n "$PID" ] && [ "$PID" -lt "$p" ] || PID=$p
+	done
+	[ -n "$PID" ]
 }
 
 # await WORD: wait until it has, unless it has said what is wrong or is gone
@@ -36,18 +67,13 @@ await()
 
 	for ((i = 0; i < 600; i++)); do
 		said "$1" && return 0
-		sleep 0.1
+		nap
 		# one that has only just been started is not there yet
-		[ $i -lt 20 ] || alive || break
+		[ $i -lt 20 ] || find_it || break
 	done
 	said "$1" && return 0
 	why "waited in vain for \"$1\": $(tail -n 1 $dir/result 2>/dev/null)"
 	return 1
-}
-
-alive()
-{
-	pgrep -f "^$program " > /dev/null
 }
 
 gone()
@@ -55,8 +81,8 @@ gone()
 	local i
 
 	for ((i = 0; i < 300; i++)); do
-		alive || return 0
-		sleep 0.1
+		find_it || return 0
+		nap
 	done
 	why "the program is still there"
 	return 1
@@ -66,23 +92,23 @@ gone()
 start()
 {
 	rm -f $dir/result
-	setsid "$program" "$1" $dir/result < /dev/null > /dev/null 2>&1 &
+	setsid "$program" "$1" $dir/result < /dev/null > /dev/null 2>&1 {never}<&- &
 	disown
 	await ready
-	PID=$(pgrep -o -f "^$program ") || return 1
+	find_it
 }
 
 # stop: whatever is left of it
 stop()
 {
-	pkill -9 -f "^$program "
+	! find_it || kill -9 "${PIDS[@]}"
 	gone
 }
 
 # go_on: the program finds all as it was
 go_on()
 {
-	pkill -o -USR1 -f "^$program "
+	! find_it || kill -USR1 "$PID"
 	await right && gone
 }
 
@@ -92,7 +118,7 @@ run_criu()
 	local what=$1
 
 	shift
-	criu "$what" "$@" -D "$img" -o "$what.log" -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1
+	criu "$what" "$@" -D "$img" -o "$what.log" -v4 -L "$PLUGIN_DIR" > $dir/out 2>&1 {never}<&-
 }
 
 complain()
