@@ -130,7 +130,8 @@ def steps(size):
                     tap=True, timeout=1600 + BOOT, budget=120))
     out += matrix_steps(size)
     out.append(Step("vm", ["vm/selftest"], tap=True, timeout=1200, budget=240))
-    out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=40, group="builds"))
+    # of 350 files that is 70 s of one CPU, nearly all of it what perl does with the lines
+    out.append(Step("checkpatch", ["scripts/lint", "checkpatch"], budget=70, group="builds"))
     out.append(Step("shellcheck", ["scripts/lint", "shell"], budget=20, group="builds"))
     return out + world_steps() + bare_steps() + bench_steps() + long_steps()
 
