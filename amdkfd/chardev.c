@@ -402,7 +402,7 @@ static int kfd_mmap(struct file *filp, struct vm_area_struct *vma)
 {
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u32 gpu_id = (offset & KFD_MMAP_GPU_ID_MASK) >> KFD_MMAP_GPU_ID_SHIFT;
-	u64 at = offset & ~(KFD_MMAP_TYPE_MASK | KFD_MMAP_GPU_ID_MASK);
+	u64 at = kfd_mmap_at(offset);
 	u64 type = offset & KFD_MMAP_TYPE_MASK;
 	struct kfd_process *p = filp->private_data;
 	struct kfd_process_device *pdd;

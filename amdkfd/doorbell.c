@@ -14,7 +14,10 @@
  * the fault comes after the zap and tells it again, or its page table entry is
  * zapped and the next store faults.
  *
- * Lock order: mmap_lock > doorbell_lock > the page tables' own.
+ * The event page, which is nobody's of this file, is given by fault as well;
+ * its lock is process->mapping_lock.
+ *
+ * Lock order: mmap_lock > doorbell_lock, mapping_lock > the page tables' own.
  *
  * So that zapping finds the mappings of one process and no others, each
  * process has an address_space of its own. Its host is an inode of ours and
@@ -95,11 +98,24 @@ void kfd_mapping_setup(struct address_space *mapping)
 	mapping_set_gfp_mask(mapping, GFP_USER);
 }
 
-/* One that was left in the address space of before an adoption gets nothing. */
-static vm_fault_t kfd_mapping_check(const struct kfd_process *p,
-				    const struct vm_area_struct *vma)
+/**
+ * kfd_mapping_check() - whether a fault may be given a page
+ * @p: whose page it is
+ * @vma: the mapping
+ *
+ * One that was left in the address space of before an adoption gets nothing,
+ * nor does any when the process ends.
+ *
+ * Context: doorbell_lock of the GPU or mapping_lock held, until the page is
+ * given: kfd_mapping_revoke() takes them all.
+ * Return: 0 or VM_FAULT_SIGBUS.
+ */
+vm_fault_t kfd_mapping_check(const struct kfd_process *p,
+			     const struct vm_area_struct *vma)
 {
-	return vma->vm_mm == READ_ONCE(p->mm) ? 0 : VM_FAULT_SIGBUS;
+	if (vma->vm_mm != READ_ONCE(p->mm) || READ_ONCE(p->dead))
+		return VM_FAULT_SIGBUS;
+	return 0;
 }
 
 static vm_fault_t kfd_doorbell_vm_fault(struct vm_fault *vmf)
@@ -146,10 +162,14 @@ static const struct vm_operations_struct kfd_mmio_vm_ops = {
 
 /**
  * kfd_mapping_revoke() - take all mappings of a process's files away
- * @p: the process, which has changed its address space just now
+ * @p: the process, which has changed its address space just now, or is dead
  *
- * Context: sleeps; process->lock held; takes each GPU's doorbell_lock, so that
- * a fault in the old address space comes before or finds that it is old.
+ * Nothing is mapped but by a fault, so a mapping that is only being made has
+ * nothing that this could miss.
+ *
+ * Context: sleeps; process->lock held; takes mapping_lock and each GPU's
+ * doorbell_lock, so that a fault comes before, or kfd_mapping_check() refuses
+ * it.
  */
 void kfd_mapping_revoke(struct kfd_process *p)
 {
@@ -159,6 +179,8 @@ void kfd_mapping_revoke(struct kfd_process *p)
 		mutex_lock(&p->pdds[i]->doorbell_lock);
 		mutex_unlock(&p->pdds[i]->doorbell_lock);
 	}
+	mutex_lock(&p->mapping_lock);
+	mutex_unlock(&p->mapping_lock);
 	unmap_mapping_range(&p->mapping, 0, 0, 1);
 }
 

@@ -19,4 +19,10 @@
 #define KFD_MMAP_GPU_ID_MASK	(0xffffULL << KFD_MMAP_GPU_ID_SHIFT)
 #define KFD_MMAP_GPU_ID(id)	((u64)(id) << KFD_MMAP_GPU_ID_SHIFT)
 
+/* The byte offset in it. */
+static inline u64 kfd_mmap_at(u64 offset)
+{
+	return offset & ~(KFD_MMAP_TYPE_MASK | KFD_MMAP_GPU_ID_MASK);
+}
+
 #endif

@@ -419,8 +419,8 @@ static void kfd_process_dismantle(struct kfd_process *p)
 	lockdep_assert_held(&p->lock);
 	kfd_process_close_scheduling(p);
 	kfd_mirrors_close(&p->mirrors);
-	/* The mm may still be on its way; nobody runs in it any more. */
-	unmap_mapping_range(&p->mapping, 0, 0, 1);
+	/* From here on no fault gives anything: it is dead, or nobody's yet. */
+	kfd_mapping_revoke(p);
 
 	while (component--)
 		kfd_process_fini_component(p, component);
@@ -473,6 +473,7 @@ static void kfd_process_free(struct work_struct *work)
 		kfree(pdd);
 	}
 	kfd_owner_fini(p);
+	mutex_destroy(&p->mapping_lock);
 	mutex_destroy(&p->lock);
 	kfree(p);
 	/* kfd_process_exit() waits for the rest of this function. */
@@ -597,6 +598,7 @@ static struct kfd_process *kfd_process_alloc(struct mm_struct *mm)
 	__module_get(THIS_MODULE);
 	kref_init(&p->ref);
 	mutex_init(&p->lock);
+	mutex_init(&p->mapping_lock);
 	spin_lock_init(&p->event_lock);
 	INIT_WORK(&p->teardown, kfd_process_teardown);
 	INIT_WORK(&p->free, kfd_process_free);

@@ -29,6 +29,7 @@
 
 #include <linux/fs.h>
 #include <linux/kref.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -230,6 +231,8 @@ struct kfd_process_listener {
  * @tgid: thread group that opened it, referenced; immutable
  * @pasid: 1..65535, unique among live processes; immutable
  * @mapping: address space of all VMAs of this process's kfd files
+ * @mapping_lock: page table entries of the event page against its end and
+ *	against a change of owner; taken in page faults, below mmap_lock
  * @dead: the mm is going and teardown has begun; every ioctl answers EBADF.
  *	Set once and without @lock, so that the mm's end waits for nobody; who
  *	is inside @lock then runs to his end and teardown waits for him
@@ -263,6 +266,7 @@ struct kfd_process {
 	struct pid *tgid;
 	u32 pasid;
 	struct address_space mapping;
+	struct mutex mapping_lock; /* entries of the event page */
 	bool dead;
 	atomic_t dying;
 	u32 n_pdds;
@@ -427,6 +431,8 @@ int kfd_mapping_init(void);
 void kfd_mapping_exit(void);
 void kfd_mapping_setup(struct address_space *mapping);
 void kfd_mapping_revoke(struct kfd_process *p);
+vm_fault_t kfd_mapping_check(const struct kfd_process *p,
+			     const struct vm_area_struct *vma);
 int kfd_doorbell_mmap(struct kfd_process_device *pdd,
 		      struct vm_area_struct *vma, u64 at, bool mmio);
 

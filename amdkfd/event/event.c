@@ -8,12 +8,20 @@
  * (CREATE_EVENT's event_page_offset) or the driver's own (mmap type 2).
  *
  * Locks: process->lock around every change of the table and of the page;
- * process->event_lock around what an interrupt may touch as well.
+ * process->event_lock around what an interrupt may touch as well, and around
+ * any look at struct kfd_events by who is not in process->lock: it goes with
+ * the context, which may have left the caller's address space meanwhile.
+ *
+ * The driver's page is given to a mapping by fault, one page at a time, and
+ * never by mmap itself: a mapping that is only being made is found by no zap.
+ * process->mapping_lock makes "is it still there, give it" one step against the
+ * end of the context and against its change of owner.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "../compat/compat.h"
 #include "../debug/break.h"
 #include "../mmap_offset.h"
 #include "event.h"
@@ -114,6 +122,19 @@ void kfd_event_drop_page(struct kfd_process *p)
 	events->page_cookie = NULL;
 }
 
+/* No fault finds it any more, and no mapping of it has been given any. */
+static void kfd_event_free_own_page(struct kfd_process *p)
+{
+	struct kfd_events *events = kfd_events(p);
+	u64 *page;
+
+	mutex_lock(&p->mapping_lock);
+	page = events->own_page;
+	events->own_page = NULL;
+	mutex_unlock(&p->mapping_lock);
+	free_pages((unsigned long)page, KFD_EVENT_PAGE_ORDER);
+}
+
 /**
  * kfd_event_free_unmapped_page - free the driver's page if nobody can see it
  * @p: the process, without an event page (kfd_event_drop_page()): it cannot be
@@ -130,10 +151,8 @@ void kfd_event_free_unmapped_page(struct kfd_process *p)
 	spin_lock(&p->event_lock);
 	mapped = events->own_mapped;
 	spin_unlock(&p->event_lock);
-	if (!events->own_page || mapped)
-		return;
-	free_pages((unsigned long)events->own_page, KFD_EVENT_PAGE_ORDER);
-	events->own_page = NULL;
+	if (!mapped)
+		kfd_event_free_own_page(p);
 }
 
 static int kfd_event_choose_id(struct kfd_process *p, struct kfd_event *ev,
@@ -366,11 +385,13 @@ int kfd_ioctl_destroy_event(struct file *filp, struct kfd_process *p,
 /* Set or reset an event from the CPU: only signal events allow it. */
 static int kfd_event_change(struct kfd_process *p, u32 id, bool set)
 {
+	struct kfd_events *events;
 	struct kfd_event *ev;
 	int ret = -EINVAL;
 
 	spin_lock(&p->event_lock);
-	ev = xa_load(&kfd_events(p)->table, id);
+	events = kfd_events(p);
+	ev = events ? xa_load(&events->table, id) : NULL;
 	if (ev && ev->type == KFD_IOC_EVENT_SIGNAL) {
 		if (set)
 			kfd_event_signal_locked(ev);
@@ -414,38 +435,66 @@ int kfd_ioctl_reset_event(struct file *filp, struct kfd_process *p, void *data)
 	return kfd_event_change(p, args->event_id, false);
 }
 
+static vm_fault_t kfd_event_page_fault(struct vm_fault *vmf)
+{
+	struct kfd_process *p = vmf->vma->vm_private_data;
+	u64 at = kfd_mmap_at((u64)vmf->pgoff << PAGE_SHIFT);
+	struct kfd_events *events;
+	vm_fault_t ret;
+
+	if (at >= KFD_EVENT_PAGE_SIZE)
+		return VM_FAULT_SIGBUS;
+	mutex_lock(&p->mapping_lock);
+	ret = kfd_mapping_check(p, vmf->vma);
+	events = kfd_events(p);
+	if (!ret && (!events || !events->own_page))
+		ret = VM_FAULT_SIGBUS;
+	if (!ret)
+		ret = vmf_insert_pfn(vmf->vma, vmf->address,
+				     PHYS_PFN(virt_to_phys(events->own_page) +
+					      at));
+	mutex_unlock(&p->mapping_lock);
+	return ret;
+}
+
+static const struct vm_operations_struct kfd_event_vm_ops = {
+	.fault = kfd_event_page_fault,
+};
+
 /**
  * kfd_event_mmap - map the driver's event page (mmap type 2)
  * @p: the process
  * @vma: the mapping; its flags and offset have been checked by the caller
  * @at: byte of the page that it begins with, from its offset
  *
- * How much is mapped is how many slots may be used, as in mainline.
+ * How much is mapped is how many slots may be used, as in mainline. @p outlives
+ * the mapping: the mapping holds its file, the file the process.
  *
  * Context: mmap_lock held: process->lock must not be taken.
- * Return: 0; -EINVAL: no such page, or longer than it; -EAGAIN from the
- * mapping.
+ * Return: 0; -EINVAL: no such page, or longer than it.
  */
 int kfd_event_mmap(struct kfd_process *p, struct vm_area_struct *vma, u64 at)
 {
 	unsigned long size = vma->vm_end - vma->vm_start;
-	struct kfd_events *events = kfd_events(p);
-	unsigned long pfn = 0;
+	struct kfd_events *events;
+	bool there;
 
 	if (at > KFD_EVENT_PAGE_SIZE || size > KFD_EVENT_PAGE_SIZE - at)
 		return -EINVAL;
 	spin_lock(&p->event_lock);
-	if (events->slots && events->kernel_page) {
-		pfn = virt_to_phys(events->slots) >> PAGE_SHIFT;
+	events = kfd_events(p);
+	there = events && events->slots && events->kernel_page;
+	if (there) {
 		events->own_mapped = true;
 		events->num_slots = max_t(u32, events->num_slots,
 					  (at + size) / sizeof(u64));
 	}
 	spin_unlock(&p->event_lock);
-	if (!pfn)
+	if (!there)
 		return -EINVAL;
-	return remap_pfn_range(vma, vma->vm_start, pfn + (at >> PAGE_SHIFT),
-			       size, vma->vm_page_prot);
+	vma->vm_private_data = p;
+	vma->vm_ops = &kfd_event_vm_ops;
+	return 0;
 }
 
 static int kfd_event_process_init(struct kfd_process *p)
@@ -468,15 +517,15 @@ static void kfd_event_process_fini(struct kfd_process *p)
 		return;
 	kfd_event_remove_all(p);
 	kfd_event_drop_page(p);
-	/* An interrupt that is under way looks at this under the lock. */
+	/* The mappings have been revoked, and the process is dead or unknown. */
+	kfd_event_free_own_page(p);
+	/* An interrupt that is under way looks at this under event_lock. */
+	mutex_lock(&p->mapping_lock);
 	spin_lock(&p->event_lock);
 	p->state[KFD_COMPONENT_EVENT] = NULL;
 	spin_unlock(&p->event_lock);
+	mutex_unlock(&p->mapping_lock);
 	xa_destroy(&events->table);
-	/* Whoever had it mapped is gone with the address space. */
-	if (events->own_page)
-		free_pages((unsigned long)events->own_page,
-			   KFD_EVENT_PAGE_ORDER);
 	kfree(events);
 }
 

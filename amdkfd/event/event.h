@@ -65,7 +65,7 @@ struct kfd_event {
  * @kernel_page: @slots is @own_page
  * @own_page: the driver's own page, mapped by mmap type 2. Once mapped it stays
  *	until the process goes: a mapping of it holds no reference
- *	(process->lock)
+ *	(process->lock; it goes with mapping_lock held)
  * @own_mapped: @own_page has been mapped (event_lock)
  * @page_handle: BO handle of the event page when it is a buffer
  * @page_cookie: what kfd_process_bo_vunmap() wants

@@ -221,17 +221,19 @@ static int kfd_wait_start(struct kfd_process *p, const struct kfd_event_data *da
 			  wait_queue_head_t *wq)
 {
 	struct kfd_event_waiter *waiter;
+	struct kfd_events *events;
 	struct kfd_event *ev;
 	int ret = 0;
 	u32 i;
 
 	spin_lock(&p->event_lock);
+	events = kfd_events(p);
 	for (i = 0; i < n && !ret; i++)
-		if (!xa_load(&kfd_events(p)->table, data[i].event_id))
+		if (!events || !xa_load(&events->table, data[i].event_id))
 			ret = -EINVAL;
 	for (i = 0; i < n && !ret; i++) {
 		waiter = &waiters[i];
-		ev = xa_load(&kfd_events(p)->table, data[i].event_id);
+		ev = xa_load(&events->table, data[i].event_id);
 		waiter->event = ev;
 		waiter->type = ev->type;
 		waiter->wq = wq;
