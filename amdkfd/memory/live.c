@@ -10,6 +10,10 @@
  * and System V memory; hugetlbfs): of others the pages are written back and
  * watched for writes, which a GPU's are not seen as.
  *
+ * While a GPU may write to them the file counts as one that is mapped writable,
+ * from before its mapping may go: who seals a file against writing (F_SEAL_WRITE)
+ * is told EBUSY, as with a mapping, and what is sealed is not taken.
+ *
  * A buffer lies in a mapping as a whole when mappings of one file, shared, cover
  * it at consecutive offsets; that may be several VMAs.
  *
@@ -55,8 +59,8 @@ static bool live_file_is_memory(const struct file *file)
 
 /*
  * Which file is mapped at [start, end), shared and, with @write, writable;
- * @file: a reference, to be put. EINVAL: none that can be held, or not as a
- * whole; EINTR.
+ * @file: for live_put_file(). EINVAL: none that can be held, or not as a whole;
+ * EINTR.
  */
 static int live_find_file(struct mm_struct *mm, u64 start, u64 end, bool write,
 			  struct file **file, loff_t *offset)
@@ -85,6 +89,9 @@ static int live_find_file(struct mm_struct *mm, u64 start, u64 end, bool write,
 		    off != first + (addr - start))
 			goto out;
 	}
+	/* Cannot fail while it is mapped writable, which it is. */
+	if (write && mapping_map_writable(found->f_mapping))
+		goto out;
 	*file = get_file(found);
 	*offset = first;
 	ret = 0;
@@ -93,16 +100,23 @@ out:
 	return ret;
 }
 
+static void live_put_file(struct file *file, bool write)
+{
+	if (write)
+		mapping_unmap_writable(file->f_mapping);
+	fput(file);
+}
+
 static bool live_writable(const struct kfd_userptr *userptr)
 {
 	return userptr->bo->alloc_flags & KFD_IOC_ALLOC_MEM_FLAGS_WRITABLE;
 }
 
-static void live_free(struct kfd_live *live, bool dirty)
+static void live_free(struct kfd_live *live, bool write)
 {
-	kfd_compat_file_pages_put(&live->hold, dirty);
+	kfd_compat_file_pages_put(&live->hold, write);
 	kvfree(live->pages);
-	fput(live->file);
+	live_put_file(live->file, write);
 	kfree(live);
 }
 
@@ -123,6 +137,7 @@ int kfd_live_hold(struct kfd_userptr *userptr)
 {
 	struct kfd_process *p = userptr->bo->pdd->process;
 	u64 start = userptr->mirror.addr, npages = userptr->mirror.npages;
+	bool write = live_writable(userptr);
 	struct kfd_live *live;
 	int ret;
 
@@ -131,8 +146,7 @@ int kfd_live_hold(struct kfd_userptr *userptr)
 		return -ENOMEM;
 	live->npages = npages;
 	ret = live_find_file(p->mm, start, start + (npages << PAGE_SHIFT),
-			     live_writable(userptr), &live->file,
-			     &live->offset);
+			     write, &live->file, &live->offset);
 	if (ret)
 		goto err_free;
 	ret = kfd_process_charge(p, npages);
@@ -155,7 +169,7 @@ err_pages:
 err_charge:
 	kfd_process_uncharge(p, npages);
 err_file:
-	fput(live->file);
+	live_put_file(live->file, write);
 err_free:
 	kfree(live);
 	return ret;
@@ -210,17 +224,18 @@ void kfd_live_populate(struct kfd_userptr *userptr)
 int kfd_live_match(struct kfd_userptr *userptr, u64 addr)
 {
 	struct kfd_live *live = userptr->live;
+	bool write = live_writable(userptr);
 	struct file *file;
 	loff_t offset;
 	int ret;
 
 	ret = live_find_file(userptr->bo->pdd->process->mm, addr,
-			     addr + (live->npages << PAGE_SHIFT),
-			     live_writable(userptr), &file, &offset);
+			     addr + (live->npages << PAGE_SHIFT), write, &file,
+			     &offset);
 	if (ret)
 		return ret;
 	if (file->f_mapping != live->file->f_mapping || offset != live->offset)
 		ret = -EINVAL;
-	fput(file);
+	live_put_file(file, write);
 	return ret;
 }
