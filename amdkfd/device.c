@@ -96,7 +96,8 @@ static int kfd_device_check_info(const struct kfd_device_info *info)
 	if (!info->cu_count || !info->simd_per_cu || !info->array_count ||
 	    !info->arrays_per_engine || !info->num_cp_queues)
 		return -EINVAL;
-	if (info->num_sdma_engines > KFD_MAX_SDMA_ENGINES)
+	if (info->num_sdma_engines > KFD_MAX_SDMA_ENGINES ||
+	    info->num_sdma_queues_per_engine > KFD_MAX_SDMA_SLOTS)
 		return -EINVAL;
 	/* queue/ has the MQD format of gfx9 */
 	if (info->gfx_target_version / 10000 != 9)

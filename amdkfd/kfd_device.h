@@ -19,6 +19,8 @@
 #define KFD_CAP_SVM		BIT(27)
 /* SDMA engines per GPU */
 #define KFD_MAX_SDMA_ENGINES	8
+/* Queues of one SDMA engine: bits of a word */
+#define KFD_MAX_SDMA_SLOTS	BITS_PER_LONG
 
 struct kfd_svm_region;
 
@@ -35,7 +37,8 @@ struct kfd_svm_region;
  * @gone: unregistering; no new process binds (kfd_devices lock)
  * @scheduler_lock: queues of this GPU, their eviction counts and load state
  * @n_cp_queues: compute queues in existence (scheduler_lock)
- * @sdma_used: SDMA queues in existence per engine (scheduler_lock)
+ * @sdma_slots: which of an engine's places have an SDMA queue, a word for each
+ *	engine (scheduler_lock)
  * @smi_resets: resets so far, for SMI events (smi.c's lock)
  * @svm_region: svm/'s pages for its VRAM, or NULL (svm/migrate.c)
  */
@@ -51,7 +54,7 @@ struct kfd_device {
 	bool gone;
 	struct mutex scheduler_lock; /* queues, whether they run */
 	u32 n_cp_queues;
-	u32 sdma_used[KFD_MAX_SDMA_ENGINES];
+	unsigned long sdma_slots[KFD_MAX_SDMA_ENGINES];
 	u32 smi_resets;
 	struct kfd_svm_region *svm_region;
 };

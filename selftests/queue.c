@@ -3,6 +3,7 @@
  * User-mode queues: made of every kind, changed, stopped, destroyed, and all
  * the ways of asking for one that cannot be.
  */
+#include "lib/kfd_image.h"
 #include "lib/kfd_test.h"
 
 #define RING		4096
@@ -455,6 +456,40 @@ TEST_F(queue, limit_of_sdma_queues)
 		EXPECT_OK(kfd_queue_destroy(&self->k, &qs[n]));
 	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &qs[0]));
 	EXPECT_OK(kfd_queue_destroy(&self->k, &qs[0]));
+}
+
+/* Where the queues of an image are: each in a place of its own. */
+TEST_F(queue, sdma_queues_have_places_of_their_own)
+{
+	uint32_t limit = self->k.gpu[0].sdma_engines * self->k.gpu[0].sdma_queues, n, i;
+	struct kfd_record_queue *rec, *other;
+	struct kfd_snapshot s;
+	struct kfd_queue qs[64];
+
+	REQUIRE_OURS();
+	ASSERT_LE(limit, 64);
+	for (n = 0; n < limit; n++)
+		ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &qs[n]));
+	/* The first of its engine goes, the others of it stay. */
+	ASSERT_OK(kfd_queue_destroy(&self->k, &qs[0]));
+	ASSERT_OK(kfd_queue_create(&self->k, 0, KFD_IOC_QUEUE_TYPE_SDMA, RING, &qs[0]));
+	ASSERT_OK(kfd_snapshot_checkpoint(self->k.fd, &s));
+	for (n = 0; (rec = kfd_image_record(&s, KFD_RECORD_QUEUE, n)); n++) {
+		EXPECT_GT(self->k.gpu[0].sdma_queues, rec->sdma_queue);
+		for (i = 0; i < n; i++) {
+			other = kfd_image_record(&s, KFD_RECORD_QUEUE, i);
+			EXPECT_FALSE(rec->sdma_engine == other->sdma_engine &&
+				     rec->sdma_queue == other->sdma_queue)
+				TH_LOG("queues %u and %u: engine %u, place %u", rec->id,
+				       other->id, rec->sdma_engine, rec->sdma_queue);
+		}
+	}
+	EXPECT_EQ(limit, n);
+	kfd_snapshot_close_fds(&s);
+	kfd_snapshot_free(&s);
+	EXPECT_OK(kfd_criu_unpause(self->k.fd));
+	for (n = 0; n < limit; n++)
+		EXPECT_OK(kfd_queue_destroy(&self->k, &qs[n]));
 }
 
 /* As many as a process has doorbells; here they share all of their memory. */

@@ -53,32 +53,45 @@ static void kfd_queue_release_doorbell(struct kfd_queue *q)
 		    kfd_device_queues(q->pdd)->doorbells);
 }
 
-/* A place on the GPU: SDMA queues have as many as there are hardware queues. */
+/*
+ * A place on the engine with the fewest queues: SDMA queues have as many as
+ * there are hardware queues. One that has been given back is not the last.
+ */
+static int kfd_queue_reserve_sdma(struct kfd_queue *q)
+{
+	struct kfd_device *dev = q->pdd->dev;
+	u32 i, n, slot, engine = 0, least = U32_MAX;
+
+	lockdep_assert_held(&dev->scheduler_lock);
+	for (i = 0; i < dev->info.num_sdma_engines; i++) {
+		n = hweight_long(dev->sdma_slots[i]);
+		if (n < least) {
+			engine = i;
+			least = n;
+		}
+	}
+	if (least >= dev->info.num_sdma_queues_per_engine)
+		return -ENOMEM;
+	slot = find_first_zero_bit(&dev->sdma_slots[engine],
+				   KFD_MAX_SDMA_SLOTS);
+	__set_bit(slot, &dev->sdma_slots[engine]);
+	q->sdma_engine = engine;
+	q->sdma_slot = slot;
+	return 0;
+}
+
 static int kfd_queue_reserve_hw(struct kfd_queue *q)
 {
 	struct kfd_device *dev = q->pdd->dev;
-	u32 i, engine = 0;
 	int ret = 0;
 
 	mutex_lock(&dev->scheduler_lock);
-	if (!kfd_queue_is_sdma(q->props.type)) {
-		if (dev->n_cp_queues >= KFD_MAX_QUEUES_PER_GPU)
-			ret = -ENOSPC;
-		else
-			dev->n_cp_queues++;
-		goto unlock;
-	}
-	for (i = 1; i < dev->info.num_sdma_engines; i++)
-		if (dev->sdma_used[i] < dev->sdma_used[engine])
-			engine = i;
-	if (!dev->info.num_sdma_engines ||
-	    dev->sdma_used[engine] >= dev->info.num_sdma_queues_per_engine) {
-		ret = -ENOMEM;
-		goto unlock;
-	}
-	q->sdma_engine = engine;
-	q->sdma_slot = dev->sdma_used[engine]++;
-unlock:
+	if (kfd_queue_is_sdma(q->props.type))
+		ret = kfd_queue_reserve_sdma(q);
+	else if (dev->n_cp_queues >= KFD_MAX_QUEUES_PER_GPU)
+		ret = -ENOSPC;
+	else
+		dev->n_cp_queues++;
 	mutex_unlock(&dev->scheduler_lock);
 	return ret;
 }
@@ -89,7 +102,7 @@ static void kfd_queue_release_hw(struct kfd_queue *q)
 
 	mutex_lock(&dev->scheduler_lock);
 	if (kfd_queue_is_sdma(q->props.type))
-		dev->sdma_used[q->sdma_engine]--;
+		__clear_bit(q->sdma_slot, &dev->sdma_slots[q->sdma_engine]);
 	else
 		dev->n_cp_queues--;
 	mutex_unlock(&dev->scheduler_lock);
