@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 
+#include "lib/kfd_fdinfo.h"
 #include "lib/kfd_test.h"
 
 #define FOREVER		0xffffffff
@@ -427,6 +428,141 @@ TEST_F(event, bogus_trap_sets_nothing)
 	EXPECT_OK(kfd_event_wait_one(&self->k, ev.event_id, 100, &result));
 	EXPECT_EQ(KFD_IOC_WAIT_RESULT_TIMEOUT, result);
 	EXPECT_OK(kfd_queue_destroy(&self->k, &q));
+}
+
+/* --- many waiters -------------------------------------------------------------- */
+
+#define CALL_MAX	8192
+#define WAITERS_MAX	16384
+#define SETS		2000
+
+/**
+ * struct crowd - a thread that waits for as much as it can
+ * @k: the driver
+ * @set: event that is set again and again
+ * @never: event that is not
+ * @n: how often it waits for @set
+ * @ret: what WAIT_EVENTS said
+ */
+struct crowd {
+	struct kfd *k;
+	uint32_t set, never;
+	unsigned int n;
+	int ret;
+	pthread_t thread;
+};
+
+static void *waits_in_crowd(void *arg)
+{
+	struct kfd_event_data *data;
+	struct crowd *c = arg;
+	uint32_t result;
+	unsigned int i;
+
+	data = calloc(c->n + 1, sizeof(*data));
+	for (i = 0; data && i < c->n; i++)
+		data[i].event_id = c->set;
+	if (data)
+		data[c->n].event_id = c->never;
+	c->ret = data ? kfd_event_wait(c->k, data, c->n + 1, true, FOREVER, &result) : -ENOMEM;
+	free(data);
+	return NULL;
+}
+
+static int crowd_start(struct crowd *c, struct kfd *k, uint32_t set, uint32_t never,
+		       unsigned int n)
+{
+	*c = (struct crowd) { .k = k, .set = set, .never = never, .n = n };
+	return -pthread_create(&c->thread, NULL, waits_in_crowd, c);
+}
+
+static int wait_waiters(struct kfd *k, int64_t n)
+{
+	uint64_t end = kfd_now_ms() + PATIENCE;
+	char text[8192];
+
+	for (;;) {
+		int ret = kfd_fdinfo_read(getpid(), k->fd, text, sizeof(text));
+
+		if (ret)
+			return ret;
+		if (kfd_fdinfo_word(text, "kfd-events-signal", "waiters") == n)
+			return 0;
+		if (kfd_now_ms() > end)
+			return -ETIME;
+		kfd_sleep_ms(1);
+	}
+}
+
+/* Microseconds that it takes to set an event SETS times. */
+static uint64_t time_sets(struct kfd *k, uint32_t id)
+{
+	struct timespec a, b;
+	int i;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (i = 0; i < SETS; i++)
+		if (kfd_event_set(k, id))
+			return UINT64_MAX;
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return (b.tv_sec - a.tv_sec) * 1000000ULL + (b.tv_nsec - a.tv_nsec) / 1000;
+}
+
+/* What a signal costs does not grow with who waits, for the GPU's thread does it too. */
+TEST_F_TIMEOUT(event, many_waiters, 120)
+{
+	struct kfd_ioctl_create_event_args set, never;
+	struct crowd crowd[2], one_more;
+	uint64_t alone, crowded;
+	uint32_t result;
+	int i;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_event_create(&self->k, KFD_IOC_EVENT_SIGNAL, false, &set));
+	ASSERT_OK(kfd_event_create(&self->k, KFD_IOC_EVENT_SIGNAL, false, &never));
+	alone = time_sets(&self->k, set.event_id);
+	EXPECT_OK(kfd_event_reset(&self->k, set.event_id));
+	for (i = 0; i < 2; i++)
+		ASSERT_OK(crowd_start(&crowd[i], &self->k, set.event_id, never.event_id,
+				      CALL_MAX - 1));
+	ASSERT_OK(wait_waiters(&self->k, WAITERS_MAX));
+	/* Not one more. */
+	EXPECT_ERR(ENOSPC, kfd_event_wait_one(&self->k, never.event_id, 0, &result));
+	crowded = time_sets(&self->k, set.event_id);
+	printf("# %d sets: %llu us alone, %llu us with %d waiters\n", SETS,
+	       (unsigned long long)alone, (unsigned long long)crowded, WAITERS_MAX);
+	EXPECT_GT(10 * alone + 100000 * kfd_time_scale(), crowded);
+	EXPECT_OK(kfd_event_set(&self->k, never.event_id));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pthread_join(crowd[i].thread, NULL));
+		EXPECT_OK(crowd[i].ret);
+	}
+	/* And as many again. */
+	EXPECT_OK(kfd_event_reset(&self->k, never.event_id));
+	ASSERT_OK(crowd_start(&one_more, &self->k, set.event_id, never.event_id, 1));
+	ASSERT_OK(wait_waiters(&self->k, 2));
+	EXPECT_OK(kfd_event_set(&self->k, never.event_id));
+	ASSERT_EQ(0, pthread_join(one_more.thread, NULL));
+	EXPECT_OK(one_more.ret);
+}
+
+/* It was signalled when the wait began: its end ends the wait all the same. */
+TEST_F(event, destroyed_after_it_was_signalled)
+{
+	struct kfd_ioctl_create_event_args set, never;
+	struct crowd c;
+
+	REQUIRE_OURS();
+	ASSERT_OK(kfd_event_create(&self->k, KFD_IOC_EVENT_SIGNAL, true, &set));
+	ASSERT_OK(kfd_event_create(&self->k, KFD_IOC_EVENT_SIGNAL, false, &never));
+	ASSERT_OK(kfd_event_set(&self->k, set.event_id));
+	ASSERT_OK(crowd_start(&c, &self->k, set.event_id, never.event_id, 1));
+	kfd_sleep_ms(100);
+	EXPECT_OK(kfd_event_destroy(&self->k, set.event_id));
+	kfd_sleep_ms(100);
+	EXPECT_OK(kfd_event_destroy(&self->k, never.event_id));
+	ASSERT_EQ(0, pthread_join(c.thread, NULL));
+	EXPECT_EQ(-EIO, c.ret);
 }
 
 KFD_TEST_MAIN

@@ -209,6 +209,7 @@ struct kfd_event *kfd_event_add(struct kfd_process *p, u32 type,
 	ev->type = type;
 	ev->auto_reset = auto_reset;
 	INIT_LIST_HEAD(&ev->waiters);
+	INIT_LIST_HEAD(&ev->served);
 
 	ret = kfd_event_choose_id(p, ev, restore_id);
 	if (ret) {

@@ -31,6 +31,8 @@ struct vm_area_struct;
 #define KFD_EVENT_PAGE_SIZE		(KFD_SIGNAL_EVENT_LIMIT * sizeof(u64))
 /* Events without a slot that a process may have. */
 #define KFD_EVENT_MAX_OTHER		KFD_SIGNAL_EVENT_LIMIT
+/* Waiters that a process may have: of two calls that wait for all they can. */
+#define KFD_EVENT_MAX_WAITERS		(4 * KFD_SIGNAL_EVENT_LIMIT)
 
 /**
  * struct kfd_event - one event
@@ -40,7 +42,10 @@ struct vm_area_struct;
  * @signaled: set and not yet consumed (process->event_lock)
  * @memory: what a waiter of a KFD_IOC_EVENT_MEMORY gets (event_lock)
  * @hw: what a waiter of a KFD_IOC_EVENT_HW_EXCEPTION gets (event_lock)
- * @waiters: list of kfd_event_waiter (event_lock)
+ * @waiters: list of kfd_event_waiter that it has not been signalled for yet
+ *	(event_lock)
+ * @served: likewise, that it has, and that have not gone yet (event_lock)
+ * @n_waiters: entries of both (event_lock)
  */
 struct kfd_event {
 	u32 id;
@@ -52,6 +57,8 @@ struct kfd_event {
 		struct kfd_hsa_hw_exception_data hw;
 	};
 	struct list_head waiters;
+	struct list_head served;
+	u32 n_waiters;
 };
 
 /**
@@ -59,6 +66,7 @@ struct kfd_event {
  * @table: id -> event (changes: process->lock and event_lock)
  * @num_signal: signal events (process->lock)
  * @num_other: the others (process->lock)
+ * @num_waiters: waiters of all of them (event_lock)
  * @slots: event page, one u64 per slot; NULL before the first signal event
  *	(set once under event_lock)
  * @num_slots: slots that may be handed out (event_lock)
@@ -74,6 +82,7 @@ struct kfd_events {
 	struct xarray table;
 	u32 num_signal;
 	u32 num_other;
+	u32 num_waiters;
 	u64 *slots;
 	u32 num_slots;
 	bool kernel_page;

@@ -6,7 +6,6 @@
  * process->lock keeps the table as it is, event_lock is held over the whole
  * count: an event that changes meanwhile is not counted twice or not at all.
  */
-#include <linux/list.h>
 #include <linux/seq_file.h>
 
 #include "../criu/object.h"
@@ -35,16 +34,6 @@ struct event_sums {
 	u32 signaled;
 	u64 waiters;
 };
-
-static u64 event_count_waiters(const struct kfd_event *ev)
-{
-	const struct list_head *pos;
-	u64 n = 0;
-
-	list_for_each(pos, &ev->waiters)
-		n++;
-	return n;
-}
 
 static const char *event_page_name(const struct kfd_events *events)
 {
@@ -76,7 +65,7 @@ int kfd_event_show(struct seq_file *m, struct kfd_process *p)
 
 		sum->count++;
 		sum->signaled += ev->signaled;
-		sum->waiters += event_count_waiters(ev);
+		sum->waiters += ev->n_waiters;
 	}
 	spin_unlock(&p->event_lock);
 

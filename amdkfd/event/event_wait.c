@@ -7,6 +7,10 @@
  * not stay signalled; a call that does not complete (a timeout, a signal, an
  * event destroyed) gives back what it had consumed, so nothing is lost.
  *
+ * An interrupt comes in a GPU's thread, which others need. So a waiter is walked
+ * over by one signal, not by each: one that has been marked moves to another
+ * list. And a process has KFD_EVENT_MAX_WAITERS of them at most.
+ *
  * Everything here is protected by process->event_lock.
  */
 #include <linux/ktime.h>
@@ -25,7 +29,7 @@
 
 /**
  * struct kfd_event_waiter - one event of one WAIT_EVENTS call
- * @link: in event->waiters while waiting
+ * @link: in event->waiters while waiting, in event->served when activated
  * @event: the event; NULL once it was destroyed
  * @wq: woken when something changes; one for all waiters of a call
  * @activated: the event was signalled for this waiter
@@ -70,6 +74,7 @@ void kfd_event_signal_locked(struct kfd_event *ev)
 		kfd_waiter_activate(waiter, ev);
 		wake_up(waiter->wq);
 	}
+	list_splice_init(&ev->waiters, &ev->served);
 }
 
 /**
@@ -82,6 +87,7 @@ void kfd_event_forget_waiters_locked(struct kfd_event *ev)
 {
 	struct kfd_event_waiter *waiter, *next;
 
+	list_splice_init(&ev->served, &ev->waiters);
 	list_for_each_entry_safe(waiter, next, &ev->waiters, link) {
 		list_del_init(&waiter->link);
 		WRITE_ONCE(waiter->event, NULL);
@@ -228,6 +234,8 @@ static int kfd_wait_start(struct kfd_process *p, const struct kfd_event_data *da
 
 	spin_lock(&p->event_lock);
 	events = kfd_events(p);
+	if (events && n > KFD_EVENT_MAX_WAITERS - events->num_waiters)
+		ret = -ENOSPC;
 	for (i = 0; i < n && !ret; i++)
 		if (!events || !xa_load(&events->table, data[i].event_id))
 			ret = -EINVAL;
@@ -237,14 +245,17 @@ static int kfd_wait_start(struct kfd_process *p, const struct kfd_event_data *da
 		waiter->event = ev;
 		waiter->type = ev->type;
 		waiter->wq = wq;
-		INIT_LIST_HEAD(&waiter->link);
 		if (ev->signaled) {
 			kfd_waiter_activate(waiter, ev);
 			ev->signaled = !ev->auto_reset;
+			list_add_tail(&waiter->link, &ev->served);
 		} else {
 			list_add_tail(&waiter->link, &ev->waiters);
 		}
+		ev->n_waiters++;
 	}
+	if (!ret)
+		events->num_waiters += n;
 	spin_unlock(&p->event_lock);
 	return ret;
 }
@@ -272,16 +283,21 @@ static u32 kfd_wait_result(const struct kfd_event_waiter *waiters, u32 n,
 static u32 kfd_wait_end(struct kfd_process *p, struct kfd_event_waiter *waiters,
 			u32 n, bool all)
 {
+	struct kfd_events *events;
 	struct kfd_event *ev;
 	u32 i, result;
 
 	spin_lock(&p->event_lock);
 	result = kfd_wait_result(waiters, n, all);
+	events = kfd_events(p);
+	if (events)
+		events->num_waiters -= n;
 	for (i = 0; i < n; i++) {
 		ev = waiters[i].event;
 		if (!ev)
 			continue;
 		list_del_init(&waiters[i].link);
+		ev->n_waiters--;
 		if (result != KFD_IOC_WAIT_RESULT_COMPLETE &&
 		    waiters[i].activated && ev->auto_reset)
 			kfd_event_signal_locked(ev);
@@ -370,7 +386,8 @@ static int kfd_wait_sleep(struct kfd_process *p,
  *
  * Context: sleeps, interruptibly; holds no lock meanwhile.
  * Return: 0 with wait_result set; -EINVAL: no event or more than the limit
- * given, or one that does not exist; -EIO: one was destroyed meanwhile;
+ * given, or one that does not exist; -ENOSPC: with those of other calls it is
+ * more than KFD_EVENT_MAX_WAITERS; -EIO: one was destroyed meanwhile;
  * -EFAULT; -ENOMEM; -ERESTARTSYS. The arguments are written back in any case.
  */
 int kfd_ioctl_wait_events(struct file *filp, struct kfd_process *p, void *data)

@@ -44,6 +44,8 @@
 #define SIM_TURN_COST		(4u * SIM_CHUNK)
 #define SIM_PACKET_COST		4096u
 
+/* What an interrupt counts for besides. */
+#define SIM_INTERRUPT_COST	(16u * SIM_PACKET_COST)
 /*
  * Packets after which the read pointer in memory moves, at the latest: a
  * program computes from it how much room the ring has. See sim_signal().

@@ -444,6 +444,8 @@ void sim_interrupt(struct sim_exec *x, enum kfd_irq_source source, u32 context)
 		.context_id = context,
 	};
 
+	/* Whoever gets it may look at all of its events. */
+	x->cost += SIM_INTERRUPT_COST;
 	if (x->pasid)
 		kfd_gpu_interrupt(x->gpu->kfd, &irq);
 }
