@@ -121,6 +121,8 @@ static struct kfd_device *kfd_device_alloc(const struct kfd_device_info *info,
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
 		return NULL;
+	INIT_LIST_HEAD(&dev->smi_files);
+	INIT_LIST_HEAD(&dev->smi_watchers);
 	dev->info = *info;
 	dev->ops = ops;
 	dev->gpu = gpu;

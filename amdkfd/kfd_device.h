@@ -7,6 +7,7 @@
 
 #include <linux/bits.h>
 #include <linux/completion.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -39,6 +40,8 @@ struct kfd_svm_region;
  * @n_cp_queues: compute queues in existence (scheduler_lock)
  * @sdma_slots: which of an engine's places have an SDMA queue, a word for each
  *	engine (scheduler_lock)
+ * @smi_files: SMI files that tell of it (smi.c's lock)
+ * @smi_watchers: those that want to know of all processes (smi.c's lock)
  * @smi_resets: resets so far, for SMI events (smi.c's lock)
  * @svm_region: svm/'s pages for its VRAM, or NULL (svm/migrate.c)
  */
@@ -55,6 +58,8 @@ struct kfd_device {
 	struct mutex scheduler_lock; /* queues, whether they run */
 	u32 n_cp_queues;
 	unsigned long sdma_slots[KFD_MAX_SDMA_ENGINES];
+	struct list_head smi_files;
+	struct list_head smi_watchers;
 	u32 smi_resets;
 	struct kfd_svm_region *svm_region;
 };

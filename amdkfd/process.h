@@ -253,6 +253,7 @@ struct kfd_process_listener {
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
  *	is set every queue carries one eviction more and userptrs stay absent
  * @ending: its teardown, while it is under way
+ * @smi_files: SMI files of its own (smi.c's lock)
  * @sysfs: its entry in sysfs
  * @teardown: work that takes the state down
  * @free: work that frees the struct
@@ -284,6 +285,7 @@ struct kfd_process {
 	struct kfd_ending ending;
 	struct kfd_process_entry sysfs;
 	struct work_struct teardown;
+	struct list_head smi_files;
 	struct work_struct free;
 	u32 n_components;
 };

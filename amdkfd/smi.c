@@ -17,9 +17,14 @@
  * that does not fit is dropped and counted (fdinfo); those that are there stay,
  * so that what is read has happened in that order without a hole before it.
  *
+ * Nobody's event walks over the files of strangers: what happens to a process is
+ * looked for in the list of its own files, SMI_MAX_FILES at most, and in that of
+ * the GPU's files that want all processes, which take CAP_SYS_ADMIN. Only what
+ * happens to a GPU itself goes through all of its files.
+ *
  * DOC: locks
  *
- * kfd_smi_lock is a spinlock that protects the list, every field of a file
+ * kfd_smi_lock is a spinlock that protects the lists, every field of a file
  * that says so, and kfd_device.smi_resets. Nothing is taken inside it but wait
  * queues' locks. A file's read_lock is for readers alone, who copy to user
  * space between looking at lines and removing them: an EFAULT loses none.
@@ -45,10 +50,15 @@
 #include "smi.h"
 
 #define SMI_BUFFER	1024
+/* Files that a process has opened and that are still open somewhere. */
+#define SMI_MAX_FILES	128
 
 /**
  * struct kfd_smi_file - one open file
- * @link: in kfd_smi_files (kfd_smi_lock)
+ * @link: in the process's list, while there is a process (kfd_smi_lock)
+ * @dev_link: in the GPU's list, while there is a GPU (kfd_smi_lock)
+ * @watch_link: in the GPU's list of those that want all processes, while it is
+ *	one (kfd_smi_lock)
  * @process: who opened it; NULL once that is gone (kfd_smi_lock)
  * @dev: GPU that it tells of; NULL once that is gone (kfd_smi_lock)
  * @gpu_id: of that GPU; immutable
@@ -62,6 +72,8 @@
  */
 struct kfd_smi_file {
 	struct list_head link;
+	struct list_head dev_link;
+	struct list_head watch_link;
 	struct kfd_process *process;
 	struct kfd_device *dev;
 	u32 gpu_id;
@@ -74,20 +86,23 @@ struct kfd_smi_file {
 	struct mutex read_lock; /* who copies lines out */
 };
 
-static LIST_HEAD(kfd_smi_files);
 static DEFINE_SPINLOCK(kfd_smi_lock);
 
 /* --- telling --------------------------------------------------------------- */
 
-static bool kfd_smi_wants(const struct kfd_smi_file *f,
-			  const struct kfd_process *p,
-			  const struct kfd_device *dev, u32 event)
+static void kfd_smi_put(struct kfd_smi_file *f, const struct kfd_device *dev,
+			u32 event, const char *line, u32 len)
 {
-	u64 all = KFD_SMI_EVENT_MASK_FROM_INDEX(KFD_SMI_EVENT_ALL_PROCESS);
-
+	lockdep_assert_held(&kfd_smi_lock);
 	if (f->dev != dev || !(f->mask & KFD_SMI_EVENT_MASK_FROM_INDEX(event)))
-		return false;
-	return !p || f->process == p || (f->admin && (f->mask & all));
+		return;
+	if (f->used + len > SMI_BUFFER) {
+		f->dropped++;
+		return;
+	}
+	memcpy(f->buffer + f->used, line, len);
+	f->used += len;
+	wake_up_interruptible_poll(&f->readable, EPOLLIN | EPOLLRDNORM);
 }
 
 /* @p: whose event it is; NULL: the GPU's own. */
@@ -98,18 +113,25 @@ static void kfd_smi_deliver(const struct kfd_process *p,
 	struct kfd_smi_file *f;
 
 	lockdep_assert_held(&kfd_smi_lock);
-	list_for_each_entry(f, &kfd_smi_files, link) {
-		if (!kfd_smi_wants(f, p, dev, event))
-			continue;
-		if (f->used + len > SMI_BUFFER) {
-			f->dropped++;
-			continue;
-		}
-		memcpy(f->buffer + f->used, line, len);
-		f->used += len;
-		wake_up_interruptible_poll(&f->readable,
-					   EPOLLIN | EPOLLRDNORM);
+	if (!p) {
+		list_for_each_entry(f, &dev->smi_files, dev_link)
+			kfd_smi_put(f, dev, event, line, len);
+		return;
 	}
+	list_for_each_entry(f, &p->smi_files, link)
+		kfd_smi_put(f, dev, event, line, len);
+	list_for_each_entry(f, &dev->smi_watchers, watch_link)
+		if (f->process != p)
+			kfd_smi_put(f, dev, event, line, len);
+}
+
+/* Whether somebody may want to know; a mere guess without the lock. */
+static bool kfd_smi_is_told(const struct kfd_process *p,
+			    const struct kfd_device *dev)
+{
+	if (!p)
+		return !list_empty(&dev->smi_files);
+	return !list_empty(&p->smi_files) || !list_empty(&dev->smi_watchers);
 }
 
 /* One line: the number of the event in hex, a blank, and what @fmt makes. */
@@ -132,7 +154,7 @@ static __printf(4, 5) void kfd_smi_tell(const struct kfd_process *p,
 	va_list args;
 	u32 len;
 
-	if (list_empty(&kfd_smi_files))
+	if (!kfd_smi_is_told(p, dev))
 		return;
 	va_start(args, fmt);
 	len = kfd_smi_format(line, event, fmt, args);
@@ -393,6 +415,7 @@ static ssize_t kfd_smi_write(struct file *filp, const char __user *user,
 			     size_t size, loff_t *offset)
 {
 	struct kfd_smi_file *f = filp->private_data;
+	u64 all = KFD_SMI_EVENT_MASK_FROM_INDEX(KFD_SMI_EVENT_ALL_PROCESS);
 	u64 mask;
 
 	/* Bits of events that there are not are never looked at. */
@@ -400,6 +423,9 @@ static ssize_t kfd_smi_write(struct file *filp, const char __user *user,
 		return -EFAULT;
 	spin_lock(&kfd_smi_lock);
 	f->mask = mask;
+	list_del_init(&f->watch_link);
+	if (f->dev && f->admin && (mask & all))
+		list_add_tail(&f->watch_link, &f->dev->smi_watchers);
 	spin_unlock(&kfd_smi_lock);
 	return sizeof(mask);
 }
@@ -436,6 +462,18 @@ static void kfd_smi_show_fdinfo(struct seq_file *m, struct file *filp)
 	seq_printf(m, "kfd-smi-dropped:\t%llu\n", dropped);
 }
 
+/* Nobody finds the file any more. */
+static void kfd_smi_unlink(struct kfd_smi_file *f)
+{
+	spin_lock(&kfd_smi_lock);
+	list_del_init(&f->link);
+	list_del_init(&f->dev_link);
+	list_del_init(&f->watch_link);
+	if (f->process)
+		atomic_dec(&f->process->smi_sessions);
+	spin_unlock(&kfd_smi_lock);
+}
+
 static void kfd_smi_free(struct kfd_smi_file *f)
 {
 	mutex_destroy(&f->read_lock);
@@ -446,11 +484,7 @@ static int kfd_smi_release(struct inode *inode, struct file *filp)
 {
 	struct kfd_smi_file *f = filp->private_data;
 
-	spin_lock(&kfd_smi_lock);
-	list_del(&f->link);
-	if (f->process)
-		atomic_dec(&f->process->smi_sessions);
-	spin_unlock(&kfd_smi_lock);
+	kfd_smi_unlink(f);
 	kfd_smi_free(f);
 	return 0;
 }
@@ -464,40 +498,55 @@ static const struct file_operations kfd_smi_fops = {
 	.release = kfd_smi_release,
 };
 
+/* 0; -ENODEV: the GPU is gone; -ENOSPC: the process has SMI_MAX_FILES. */
+static int kfd_smi_link(struct kfd_smi_file *f, struct kfd_process *p,
+			struct kfd_device *dev)
+{
+	int ret = 0;
+
+	spin_lock(&kfd_smi_lock);
+	if (READ_ONCE(dev->gone)) {
+		ret = -ENODEV;
+	} else if (atomic_read(&p->smi_sessions) >= SMI_MAX_FILES) {
+		ret = -ENOSPC;
+	} else {
+		f->process = p;
+		f->dev = dev;
+		atomic_inc(&p->smi_sessions);
+		list_add_tail(&f->link, &p->smi_files);
+		list_add_tail(&f->dev_link, &dev->smi_files);
+	}
+	spin_unlock(&kfd_smi_lock);
+	return ret;
+}
+
 static int kfd_smi_open(struct kfd_process *p, struct kfd_device *dev)
 {
 	struct kfd_smi_file *f;
-	int fd;
+	int fd, ret;
 
 	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
 	if (!f)
 		return -ENOMEM;
 	f->gpu_id = dev->id;
 	f->admin = capable(CAP_SYS_ADMIN);
+	INIT_LIST_HEAD(&f->link);
+	INIT_LIST_HEAD(&f->dev_link);
+	INIT_LIST_HEAD(&f->watch_link);
 	init_waitqueue_head(&f->readable);
 	mutex_init(&f->read_lock);
 
 	/* First of all, so that nothing has to be undone but this. */
-	spin_lock(&kfd_smi_lock);
-	if (!READ_ONCE(dev->gone)) {
-		f->process = p;
-		f->dev = dev;
-		atomic_inc(&p->smi_sessions);
-		list_add_tail(&f->link, &kfd_smi_files);
-	}
-	spin_unlock(&kfd_smi_lock);
-	if (!f->process) {
+	ret = kfd_smi_link(f, p, dev);
+	if (ret) {
 		kfd_smi_free(f);
-		return -ENODEV;
+		return ret;
 	}
 
 	fd = anon_inode_getfd("kfd_smi_ev", &kfd_smi_fops, f,
 			      O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		spin_lock(&kfd_smi_lock);
-		list_del(&f->link);
-		spin_unlock(&kfd_smi_lock);
-		atomic_dec(&p->smi_sessions);
+		kfd_smi_unlink(f);
 		kfd_smi_free(f);
 	}
 	return fd;
@@ -510,8 +559,9 @@ static int kfd_smi_open(struct kfd_process *p, struct kfd_device *dev)
  * @data: struct kfd_ioctl_smi_events_args
  *
  * Context: sleeps; takes process->lock.
- * Return: 0; -EINVAL: no such GPU; -ENODEV: the GPU is gone; -EMFILE; -ENFILE;
- * -ENOMEM; -EBADF: the process is gone; -EINTR: killed.
+ * Return: 0; -EINVAL: no such GPU; -ENODEV: the GPU is gone; -ENOSPC: the
+ * process has SMI_MAX_FILES; -EMFILE; -ENFILE; -ENOMEM; -EBADF: the process is
+ * gone; -EINTR: killed.
  */
 int kfd_ioctl_smi_events(struct file *filp, struct kfd_process *p, void *data)
 {
@@ -567,12 +617,13 @@ void kfd_smi_undo_open(struct kfd_process *p, u32 fd)
  */
 void kfd_smi_process_gone(struct kfd_process *p)
 {
-	struct kfd_smi_file *f;
+	struct kfd_smi_file *f, *next;
 
 	spin_lock(&kfd_smi_lock);
-	list_for_each_entry(f, &kfd_smi_files, link)
-		if (f->process == p)
-			f->process = NULL;
+	list_for_each_entry_safe(f, next, &p->smi_files, link) {
+		list_del_init(&f->link);
+		f->process = NULL;
+	}
 	spin_unlock(&kfd_smi_lock);
 }
 
@@ -586,12 +637,12 @@ void kfd_smi_process_gone(struct kfd_process *p)
  */
 void kfd_smi_device_gone(struct kfd_device *dev)
 {
-	struct kfd_smi_file *f;
+	struct kfd_smi_file *f, *next;
 
 	spin_lock(&kfd_smi_lock);
-	list_for_each_entry(f, &kfd_smi_files, link) {
-		if (f->dev != dev)
-			continue;
+	list_for_each_entry_safe(f, next, &dev->smi_files, dev_link) {
+		list_del_init(&f->dev_link);
+		list_del_init(&f->watch_link);
 		f->dev = NULL;
 		wake_up_interruptible_poll(&f->readable, EPOLLIN | EPOLLHUP);
 	}

@@ -686,4 +686,33 @@ TEST_F_TIMEOUT(smi, storm, 60)
 	EXPECT_LT(0, told);
 }
 
+static int opens_one(void *arg)
+{
+	struct kfd_smi one;
+	struct kfd k;
+	int ret = kfd_start(&k);
+
+	return ret ? ret : kfd_smi_open(&k, 0, 0, &one);
+}
+
+/* A limit, so that nobody is told by walking over the files of strangers. */
+TEST_F_TIMEOUT(smi, limit_of_files, 60)
+{
+	struct kfd_smi files[128];
+	int i, n, ret = 0;
+
+	REQUIRE_OURS();
+	/* One is open. */
+	for (n = 0; n < 128 && !ret; n += !ret)
+		ret = kfd_smi_open(&self->k, n % self->k.num_gpus, 0, &files[n]);
+	EXPECT_EQ(-ENOSPC, ret);
+	EXPECT_EQ(127, n);
+	/* Another process has its own. */
+	EXPECT_OK(kfd_in_child(opens_one, NULL));
+	kfd_smi_close(&files[--n]);
+	EXPECT_OK(kfd_smi_open(&self->k, 0, 0, &files[n]));
+	for (i = 0; i <= n; i++)
+		kfd_smi_close(&files[i]);
+}
+
 KFD_TEST_MAIN
