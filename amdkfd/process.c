@@ -35,6 +35,7 @@
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -48,6 +49,10 @@
 
 static DEFINE_XARRAY(kfd_processes);
 static DEFINE_XARRAY_ALLOC1(kfd_pasids);
+/* Its entries (the xarray's lock). */
+static unsigned int kfd_pasids_used;
+module_param_named(pasids_used, kfd_pasids_used, uint, 0444);
+MODULE_PARM_DESC(pasids_used, "processes that GPUs know (read only)");
 struct workqueue_struct *kfd_process_wq;
 static const struct kfd_component_ops *kfd_components[KFD_NUM_COMPONENTS];
 static const struct kfd_process_listener *kfd_process_listener;
@@ -435,6 +440,18 @@ static void kfd_process_dismantle(struct kfd_process *p)
 	kfd_mirrors_fini(&p->mirrors);
 }
 
+/*
+ * There are few, and a file of the process that somebody else keeps may last
+ * for ever: they go with what the GPUs know it for.
+ */
+static void kfd_process_give_pasid(struct kfd_process *p)
+{
+	xa_lock(&kfd_pasids);
+	__xa_erase(&kfd_pasids, p->pasid);
+	kfd_pasids_used--;
+	xa_unlock(&kfd_pasids);
+}
+
 static void kfd_process_teardown(struct work_struct *work)
 {
 	struct kfd_process *p = container_of(work, struct kfd_process, teardown);
@@ -449,6 +466,7 @@ static void kfd_process_teardown(struct work_struct *work)
 	kfd_process_dismantle(p);
 	mutex_unlock(&p->lock);
 	kfd_process_listener->removed(p);
+	kfd_process_give_pasid(p);
 	/* Files that were closed may have kept others: dma-bufs. */
 	flush_delayed_fput();
 	kfd_ending_done(p);
@@ -462,7 +480,9 @@ static void kfd_process_free(struct work_struct *work)
 	struct kfd_process *p = container_of(work, struct kfd_process, free);
 	u32 i = p->n_pdds;
 
-	xa_erase(&kfd_pasids, p->pasid);
+	/* One that has never been complete was not taken down. */
+	if (!READ_ONCE(p->dead))
+		kfd_process_give_pasid(p);
 	kfd_smi_process_gone(p);
 	while (i--) {
 		struct kfd_process_device *pdd = p->pdds[i];
@@ -595,6 +615,9 @@ static struct kfd_process *kfd_process_alloc(struct mm_struct *mm)
 		return ERR_PTR(ret == -EBUSY ? -ENOSPC : ret);
 	}
 
+	xa_lock(&kfd_pasids);
+	kfd_pasids_used++;
+	xa_unlock(&kfd_pasids);
 	__module_get(THIS_MODULE);
 	kref_init(&p->ref);
 	mutex_init(&p->lock);

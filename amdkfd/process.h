@@ -229,7 +229,8 @@ struct kfd_process_listener {
  *	with @lock and owner.lock held: either protects a reader; without them
  *	it is good for comparing (READ_ONCE)
  * @tgid: thread group that opened it, referenced; immutable
- * @pasid: 1..65535, unique among live processes; immutable
+ * @pasid: 1..65535, unique among processes that have not been taken down;
+ *	immutable
  * @mapping: address space of all VMAs of this process's kfd files
  * @mapping_lock: page table entries of the event page against its end and
  *	against a change of owner; taken in page faults, below mmap_lock

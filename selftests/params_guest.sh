@@ -21,7 +21,7 @@ sdma_slots 64"
 amdkfd_numbers=""
 # Of what the parameter's own function makes: selftests/sysmem.c has what it takes.
 amdkfd_limit=system_mem_limit_mb
-amdkfd_others="$amdkfd_limit system_mem_used teardown_waits"
+amdkfd_others="$amdkfd_limit pasids_used system_mem_used teardown_waits"
 # what only builds with DEBUG=1 or BREAK= have, and takes any value of its type
 others="kunit broken"
 
