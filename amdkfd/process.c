@@ -624,6 +624,7 @@ static struct kfd_process *kfd_process_alloc(struct mm_struct *mm)
 	mutex_init(&p->mapping_lock);
 	INIT_LIST_HEAD(&p->smi_files);
 	spin_lock_init(&p->event_lock);
+	spin_lock_init(&p->pause.lock);
 	INIT_WORK(&p->teardown, kfd_process_teardown);
 	INIT_WORK(&p->free, kfd_process_free);
 	kfd_mapping_setup(&p->mapping);

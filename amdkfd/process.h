@@ -118,11 +118,15 @@ struct kfd_queue_sched_ops {
  * @files: the owner's file table (compared, never dereferenced): its last
  *	close of the kfd file ends the pause
  * @filp: the kfd file that it was paused by (likewise only compared)
+ * @closed: the owner has closed the file, but found process->lock taken: @watch
+ *	ends the pause in his place
+ * @lock: @files, @filp and @closed, for who does not hold process->lock
  * @watch: ends the pause when the owner is gone or no longer the tracer;
  *	pending, it holds a reference on the process; who cancels it (also
  *	teardown, process.c) puts that
  *
- * Protected by process->lock. Driven by criu/pause.c.
+ * Protected by process->lock; what @lock is for changes with both held, but for
+ * @closed. Driven by criu/pause.c.
  */
 struct kfd_pause {
 	bool active;
@@ -130,6 +134,8 @@ struct kfd_pause {
 	struct pid *owner;
 	void *files;
 	const void *filp;
+	bool closed;
+	spinlock_t lock;	/* whose it is */
 	struct delayed_work watch;
 };
 
@@ -247,6 +253,7 @@ struct kfd_process_listener {
  * @pause: checkpoint in progress (@lock)
  * @refusal: why there is none (@lock)
  * @addresses: CPU addresses of buffers
+ * @smi_files: SMI files of its own (smi.c's lock)
  * @smi_sessions: SMI files that it has opened and that are still open, in
  *	whatever process (raised in @lock)
  * @sysmem: bytes of system memory that are charged to it, see sysmem.c
@@ -254,7 +261,6 @@ struct kfd_process_listener {
  * @restored: RESTORE has succeeded and RESUME has not yet (@lock); while it
  *	is set every queue carries one eviction more and userptrs stay absent
  * @ending: its teardown, while it is under way
- * @smi_files: SMI files of its own (smi.c's lock)
  * @sysfs: its entry in sysfs
  * @teardown: work that takes the state down
  * @free: work that frees the struct
@@ -279,6 +285,7 @@ struct kfd_process {
 	struct kfd_pause pause;
 	struct kfd_refusal refusal;
 	struct kfd_addresses addresses;
+	struct list_head smi_files;
 	atomic_t smi_sessions;
 	atomic64_t sysmem;
 	bool xnack_enabled;
@@ -286,7 +293,6 @@ struct kfd_process {
 	struct kfd_ending ending;
 	struct kfd_process_entry sysfs;
 	struct work_struct teardown;
-	struct list_head smi_files;
 	struct work_struct free;
 	u32 n_components;
 };

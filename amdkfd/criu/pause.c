@@ -7,14 +7,17 @@
  *
  *  - UNPAUSE;
  *  - the owner's last fd of the kfd file is closed, also by his death
- *    (->flush(), kfd_criu_file_closed());
+ *    (->flush(), kfd_criu_file_closed()). A close() can't be killed, so it waits
+ *    for nobody: if somebody is inside the process, the work below does it;
  *  - the owner is gone, or no longer the tracer of the process, although his
  *    file table lives on in somebody who shares it. Nothing in the kernel
  *    tells a driver of a ptrace detach, so a work item looks twice a second,
  *    only while a process is paused.
  *
- * process->pause is protected by process->lock. The work holds a reference on
- * the process for as long as it is pending.
+ * process->pause is protected by process->lock, and pause->lock where it says so.
+ * The work holds a reference on the process for as long as it is pending. It does
+ * not wait for process->lock either, which may take as long as a page of
+ * somebody's file, while the works of other processes stand behind it.
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -28,16 +31,20 @@
 #include "criu.h"
 
 #define KFD_PAUSE_WATCH_MS	500
+/* Between two tries to get into a process that somebody is in. */
+#define KFD_PAUSE_RETRY_MS	20
 
 static struct workqueue_struct *kfd_pause_wq;
 
-static void kfd_pause_watch_start(struct kfd_process *p)
+/* The work runs in @ms, also if it would have later. */
+static void kfd_pause_watch_in(struct kfd_process *p, unsigned int ms)
 {
 	if (KFD_BROKEN(paused_forever))
 		return;
 	kfd_process_get(p);
-	if (!queue_delayed_work(kfd_pause_wq, &p->pause.watch,
-				msecs_to_jiffies(KFD_PAUSE_WATCH_MS)))
+	/* true: it was pending, with a reference of its own */
+	if (mod_delayed_work(kfd_pause_wq, &p->pause.watch,
+			     msecs_to_jiffies(ms)))
 		kfd_process_put(p);
 }
 
@@ -65,8 +72,11 @@ static void kfd_pause_forget(struct kfd_process *p)
 	struct kfd_pause *pause = &p->pause;
 
 	pause->active = false;
+	spin_lock(&pause->lock);
 	pause->files = NULL;
 	pause->filp = NULL;
+	pause->closed = false;
+	spin_unlock(&pause->lock);
 	put_pid(pause->owner);
 	pause->owner = NULL;
 }
@@ -76,12 +86,20 @@ static void kfd_pause_watch(struct work_struct *work)
 	struct kfd_process *p = container_of(to_delayed_work(work),
 					     struct kfd_process, pause.watch);
 
-	mutex_lock(&p->lock);
+	if (!mutex_trylock(&p->lock)) {
+		/* At its end the teardown does what is left to do. */
+		if (!READ_ONCE(p->dead))
+			kfd_pause_watch_in(p, KFD_PAUSE_RETRY_MS);
+		kfd_process_put(p);
+		return;
+	}
 	if (p->pause.active && p->dead) {
 		/* Its queues are gone: only the bookkeeping is left. */
 		kfd_pause_forget(p);
+	} else if (p->pause.active && READ_ONCE(p->pause.closed)) {
+		kfd_pause_end(p);
 	} else if (p->pause.active && kfd_pause_owner_there(p)) {
-		kfd_pause_watch_start(p);
+		kfd_pause_watch_in(p, KFD_PAUSE_WATCH_MS);
 	} else if (p->pause.active) {
 		pr_info("pasid %u: whoever paused it is gone, its queues go on\n",
 			p->pasid);
@@ -131,14 +149,17 @@ int kfd_pause_begin(struct kfd_process *p, const struct file *filp)
 	pause->again = pause->active;
 	put_pid(pause->owner);
 	pause->owner = get_pid(task_tgid(current));
+	/* Once: the work of an earlier pause may still be running. */
+	if (!pause->watch.work.func)
+		INIT_DELAYED_WORK(&pause->watch, kfd_pause_watch);
+	spin_lock(&pause->lock);
 	pause->files = current->files;
 	pause->filp = filp;
+	pause->closed = false;
+	spin_unlock(&pause->lock);
 	if (!pause->active) {
-		pause->active = true;
-		/* Once: the work of an earlier pause may still be running. */
-		if (!pause->watch.work.func)
-			INIT_DELAYED_WORK(&pause->watch, kfd_pause_watch);
-		kfd_pause_watch_start(p);
+		WRITE_ONCE(pause->active, true);
+		kfd_pause_watch_in(p, KFD_PAUSE_WATCH_MS);
 	}
 	return 0;
 }
@@ -168,26 +189,47 @@ static int kfd_pause_same_file(const void *filp, struct file *file,
 	return file == filp;
 }
 
+/* Whether it is the pause's file; if it is to be noted, the watch ends it. */
+static bool kfd_pause_is_of(struct kfd_pause *pause, fl_owner_t id,
+			    const struct file *filp, bool closed)
+{
+	bool is;
+
+	spin_lock(&pause->lock);
+	is = pause->filp && pause->files == id && pause->filp == filp;
+	if (is && closed)
+		WRITE_ONCE(pause->closed, true);
+	spin_unlock(&pause->lock);
+	return is;
+}
+
 /**
  * kfd_criu_file_closed - an fd of a kfd file was closed
  * @p: process behind the file
  * @id: file table that it was closed in
  * @filp: the file
  *
- * Context: sleeps; ->flush() of /dev/kfd.
+ * The pause that it may have been of is over when this returns, or, where
+ * somebody is inside the process, as soon as he has left.
+ *
+ * Context: sleeps, for no process; ->flush() of /dev/kfd.
  */
 void kfd_criu_file_closed(struct kfd_process *p, fl_owner_t id,
 			  struct file *filp)
 {
-	if (!READ_ONCE(p->pause.active) || READ_ONCE(p->pause.files) != id ||
-	    READ_ONCE(p->pause.filp) != filp || KFD_BROKEN(paused_forever))
+	if (!kfd_pause_is_of(&p->pause, id, filp, false) ||
+	    KFD_BROKEN(paused_forever))
 		return;
 	/* Another fd of the same file keeps the pause. */
 	if (iterate_fd(id, 0, kfd_pause_same_file, filp))
 		return;
-	mutex_lock(&p->lock);
-	if (!p->dead && p->pause.active && p->pause.files == id &&
-	    p->pause.filp == filp)
+	if (!mutex_trylock(&p->lock)) {
+		if (kfd_pause_is_of(&p->pause, id, filp, true))
+			kfd_pause_watch_in(p, 0);
+		return;
+	}
+	if (!p->dead && p->pause.active &&
+	    kfd_pause_is_of(&p->pause, id, filp, false))
 		kfd_pause_end(p);
 	mutex_unlock(&p->lock);
 }
