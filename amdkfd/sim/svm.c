@@ -20,6 +20,9 @@
 
 #include "memory.h"
 
+/* Leaves that are emptied at a time, before engines get in between. */
+#define SIM_LEAF_BATCH	32u
+
 static struct sim_leaf *sim_leaf_create(void)
 {
 	struct sim_leaf *leaf = kzalloc(sizeof(*leaf), GFP_KERNEL_ACCOUNT);
@@ -164,30 +167,23 @@ static void sim_leaf_clear(struct sim_leaf *leaf, u32 first, u32 last)
 	}
 }
 
-/**
- * sim_svm_unmap() - make pages absent, present or not
- * @vm: the VM
- * @va: first address, page-aligned; need not be one that the GPU has
- * @npages: pages; as many as there are addresses cost no more than the leaves
- *	that exist there
- *
- * When it returns no engine uses them. Waits for an engine's chunk at most.
- *
- * Context: NOTIFIER (device.h); takes vm->lock.
+/*
+ * Empty the slots of pages @first to @last in the next leaves. Returns the page
+ * to go on at, one behind @last when all is done.
  */
-void sim_svm_unmap(struct sim_vm *vm, u64 va, u64 npages)
+static u64 sim_svm_unmap_batch(struct sim_vm *vm, u64 first, u64 last)
 {
-	u64 first = va >> PAGE_SHIFT, last, start;
 	struct sim_leaf *leaf;
 	unsigned long index;
+	u32 n = 0;
+	u64 start;
 
-	if (!npages)
-		return;
-	last = first + min(npages, SIM_VA_END >> PAGE_SHIFT) - 1;
-	down_write(&vm->lock);
+	lockdep_assert_held_write(&vm->lock);
 	xa_for_each_range(&vm->leaves, index, leaf, first / SIM_LEAF_SLOTS,
 			  last / SIM_LEAF_SLOTS) {
 		start = (u64)index * SIM_LEAF_SLOTS;
+		if (n++ == SIM_LEAF_BATCH)
+			return max(first, start);
 		sim_leaf_clear(leaf, first > start ? first - start : 0,
 			       min_t(u64, last - start, SIM_LEAF_SLOTS - 1));
 		if (leaf->present)
@@ -195,7 +191,35 @@ void sim_svm_unmap(struct sim_vm *vm, u64 va, u64 npages)
 		xa_erase(&vm->leaves, index);
 		sim_leaf_free(leaf);
 	}
-	up_write(&vm->lock);
+	return last + 1;
+}
+
+/**
+ * sim_svm_unmap() - make pages absent, present or not
+ * @vm: the VM
+ * @va: first address, page-aligned; need not be one that the GPU has
+ * @npages: pages; as many as there are addresses cost no more than the leaves
+ *	that exist there
+ *
+ * When it returns no engine uses them. Waits for an engine's chunk, again for
+ * each SIM_LEAF_BATCH leaves that exist: an engine that waits for this one runs
+ * nobody's packets meanwhile.
+ *
+ * Context: NOTIFIER (device.h); takes vm->lock.
+ */
+void sim_svm_unmap(struct sim_vm *vm, u64 va, u64 npages)
+{
+	u64 first = va >> PAGE_SHIFT, last;
+
+	if (!npages)
+		return;
+	last = first + min(npages, SIM_VA_END >> PAGE_SHIFT) - 1;
+	while (first <= last) {
+		down_write(&vm->lock);
+		first = sim_svm_unmap_batch(vm, first, last);
+		up_write(&vm->lock);
+		cond_resched();
+	}
 }
 
 /**

@@ -9,11 +9,17 @@
  * vm->lock protects the tree. A change takes it for writing, and so comes
  * between two chunks of an engine: when it returns, no engine uses what it
  * took away. References of buffers are dropped after the lock.
+ *
+ * An engine that waits for the lock runs nobody's packets meanwhile. So what
+ * takes away many mappings lets go of it after SIM_VM_BATCH of them.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "memory.h"
+
+/* Mappings that are taken away at a time. */
+#define SIM_VM_BATCH		256u
 
 #define MAPPING_START(m)	((m)->start)
 #define MAPPING_LAST(m)		((m)->last)
@@ -187,8 +193,10 @@ static void sim_mappings_free(struct list_head *dead)
 	struct sim_mapping *m, *next;
 
 	list_for_each_entry_safe(m, next, dead, link) {
+		list_del(&m->link);
 		sim_bo_put(m->bo);
 		kfree(m);
+		cond_resched();
 	}
 }
 
@@ -267,6 +275,58 @@ static void sim_vm_clear_locked(struct sim_vm *vm, u64 first, u64 last,
 	}
 }
 
+/* As sim_vm_clearable(), by batches; vm->lock not held. */
+static bool sim_vm_looks_clearable(struct sim_vm *vm, u64 first, u64 last)
+{
+	struct sim_mapping *m;
+	bool ret = true;
+	u32 n;
+
+	do {
+		n = 0;
+		down_read(&vm->lock);
+		for (m = mapping_tree_iter_first(&vm->mappings, first, last);
+		     m && ret && n < SIM_VM_BATCH;
+		     m = mapping_tree_iter_next(m, first, last), n++) {
+			ret = !(m->flags & SIM_MAP_KFD);
+			if (n == SIM_VM_BATCH - 1)
+				first = m->last + 1;
+		}
+		up_read(&vm->lock);
+		cond_resched();
+	} while (ret && n == SIM_VM_BATCH && first <= last);
+	return ret;
+}
+
+/*
+ * Take away what lies in [first, last] as a whole, by batches; what is left, or
+ * comes in between, is for sim_vm_clear_locked(). -EINVAL: something of the
+ * driver's lies there, and nothing has changed.
+ */
+static int sim_vm_thin_out(struct sim_vm *vm, u64 first, u64 last)
+{
+	struct sim_mapping *m, *next;
+	LIST_HEAD(dead);
+	u32 n;
+
+	if (!sim_vm_looks_clearable(vm, first, last))
+		return -EINVAL;
+	do {
+		n = 0;
+		down_write(&vm->lock);
+		for (m = mapping_tree_iter_first(&vm->mappings, first, last);
+		     m && n < SIM_VM_BATCH; m = next, n++) {
+			next = mapping_tree_iter_next(m, first, last);
+			if (m->start >= first && m->last <= last &&
+			    !(m->flags & SIM_MAP_KFD))
+				sim_vm_remove(vm, m, &dead);
+		}
+		up_write(&vm->lock);
+		sim_mappings_free(&dead);
+	} while (n == SIM_VM_BATCH);
+	return 0;
+}
+
 /**
  * sim_vm_map() - map a part of a buffer
  * @vm: the VM
@@ -310,6 +370,10 @@ int sim_vm_map(struct sim_vm *vm, struct sim_bo *bo, struct sim_vm_bo *vm_bo,
 	m->flags = flags;
 	m->vm_bo = vm_bo;
 
+	if (replace)
+		ret = sim_vm_thin_out(vm, m->start, m->last);
+	if (ret)
+		goto out;
 	down_write(&vm->lock);
 	if (vm->n_mappings >= SIM_VM_MAX_MAPPINGS - 1)
 		ret = -ENOSPC;
@@ -383,6 +447,11 @@ int sim_vm_clear(struct sim_vm *vm, u64 va, u64 size)
 	spare = kzalloc(sizeof(*spare), GFP_KERNEL_ACCOUNT);
 	if (!spare)
 		return -ENOMEM;
+	ret = sim_vm_thin_out(vm, va, va + size - 1);
+	if (ret) {
+		kfree(spare);
+		return ret;
+	}
 
 	down_write(&vm->lock);
 	if (vm->n_mappings >= SIM_VM_MAX_MAPPINGS)
@@ -408,12 +477,19 @@ void sim_vm_drop_bo(struct sim_vm *vm, struct sim_vm_bo *vm_bo)
 {
 	struct sim_mapping *m, *next;
 	LIST_HEAD(dead);
+	u32 n;
 
-	down_write(&vm->lock);
-	list_for_each_entry_safe(m, next, &vm_bo->mappings, link)
-		sim_vm_remove(vm, m, &dead);
-	up_write(&vm->lock);
-	sim_mappings_free(&dead);
+	do {
+		n = 0;
+		down_write(&vm->lock);
+		list_for_each_entry_safe(m, next, &vm_bo->mappings, link) {
+			if (n++ == SIM_VM_BATCH)
+				break;
+			sim_vm_remove(vm, m, &dead);
+		}
+		up_write(&vm->lock);
+		sim_mappings_free(&dead);
+	} while (n > SIM_VM_BATCH);
 }
 
 /**
@@ -426,13 +502,21 @@ void sim_vm_close(struct sim_vm *vm)
 {
 	struct rb_node *node;
 	LIST_HEAD(dead);
+	u32 n;
 
-	down_write(&vm->lock);
-	while ((node = rb_first_cached(&vm->mappings)))
-		sim_vm_remove(vm, rb_entry(node, struct sim_mapping, rb),
-			      &dead);
-	up_write(&vm->lock);
-	sim_mappings_free(&dead);
+	do {
+		n = 0;
+		down_write(&vm->lock);
+		while (n < SIM_VM_BATCH &&
+		       (node = rb_first_cached(&vm->mappings))) {
+			sim_vm_remove(vm,
+				      rb_entry(node, struct sim_mapping, rb),
+				      &dead);
+			n++;
+		}
+		up_write(&vm->lock);
+		sim_mappings_free(&dead);
+	} while (n == SIM_VM_BATCH);
 	sim_svm_unmap(vm, 0, SIM_VA_END >> PAGE_SHIFT);
 	sim_vm_put(vm);
 }
