@@ -10,7 +10,7 @@
  * last time; from then on an MMU notifier that wants to take a page away waits
  * for the job. See userptr.c.
  *
- * ctx->lock is held from making room for the submission to its number being
+ * ctx->submit_lock is held from making room for the submission to its number being
  * known. Fences hold a reference on the module: one can outlive every file of
  * ours in somebody's sync file.
  */
@@ -604,7 +604,7 @@ static int sim_cs_submit(struct sim_cs *cs, u64 *seq)
 {
 	int tries, ret;
 
-	if (mutex_lock_interruptible(&cs->ctx->lock))
+	if (mutex_lock_interruptible(&cs->ctx->submit_lock))
 		return -ERESTARTSYS;
 	ret = sim_ctx_reserve(cs->ctx, cs->ib->ring);
 	if (!ret)
@@ -617,7 +617,7 @@ static int sim_cs_submit(struct sim_cs *cs, u64 *seq)
 		if (ret == -EAGAIN)
 			ret = -EBUSY;
 	}
-	mutex_unlock(&cs->ctx->lock);
+	mutex_unlock(&cs->ctx->submit_lock);
 	return ret;
 }
 

@@ -6,8 +6,8 @@
  * fences of the last SIM_CTX_FENCES; one that is older has finished, because
  * a submission waits for the one whose place it takes.
  *
- * ctx->lock protects a context; f->ctxs and the references taken through it
- * are protected by the xarray's lock.
+ * ctx->lock protects a context; ctx->submit_lock is held by who submits. f->ctxs
+ * and the references taken through it are protected by the xarray's lock.
  */
 #include <linux/capability.h>
 #include <linux/dma-fence.h>
@@ -33,7 +33,7 @@ static void sim_ctx_release(struct kref *ref)
 	for (ring = 0; ring < SIM_SDMA_ENGINES; ring++)
 		for (i = 0; i < SIM_CTX_FENCES; i++)
 			dma_fence_put(ctx->fences[ring][i]);
-	mutex_destroy(&ctx->lock);
+	mutex_destroy(&ctx->submit_lock);
 	kfree(ctx);
 }
 
@@ -86,7 +86,7 @@ void sim_ctx_close(struct sim_file *f)
 
 /**
  * sim_ctx_reserve() - make room for one more submission
- * @ctx: the context, ctx->lock held
+ * @ctx: the context, ctx->submit_lock held: nobody else adds or drops a fence
  * @ring: SDMA ring
  *
  * Context: sleeps until the oldest submission that is remembered is done.
@@ -97,29 +97,34 @@ int sim_ctx_reserve(struct sim_ctx *ctx, u32 ring)
 	u32 slot = (ctx->seq[ring] + 1) % SIM_CTX_FENCES;
 	struct dma_fence *old = ctx->fences[ring][slot];
 
-	lockdep_assert_held(&ctx->lock);
+	lockdep_assert_held(&ctx->submit_lock);
 	return old ? dma_fence_wait(old, true) : 0;
 }
 
 /**
  * sim_ctx_publish() - number a submission
- * @ctx: the context, ctx->lock held, sim_ctx_reserve() done
+ * @ctx: the context, ctx->submit_lock held, sim_ctx_reserve() done
  * @ring: SDMA ring
  * @fence: signals when it is done; a reference is taken
  *
- * Context: any.
+ * Context: any; takes ctx->lock.
  * Return: its number.
  */
 u64 sim_ctx_publish(struct sim_ctx *ctx, u32 ring, struct dma_fence *fence)
 {
-	u64 seq = ++ctx->seq[ring];
-	struct dma_fence **slot = &ctx->fences[ring][seq % SIM_CTX_FENCES];
+	struct dma_fence **slot, *old;
+	u64 seq;
 
-	lockdep_assert_held(&ctx->lock);
-	if (*slot && (*slot)->error)
+	lockdep_assert_held(&ctx->submit_lock);
+	spin_lock(&ctx->lock);
+	seq = ++ctx->seq[ring];
+	slot = &ctx->fences[ring][seq % SIM_CTX_FENCES];
+	old = *slot;
+	if (old && old->error)
 		ctx->hangs++;
-	dma_fence_put(*slot);
 	*slot = dma_fence_get(fence);
+	spin_unlock(&ctx->lock);
+	dma_fence_put(old);
 	return seq;
 }
 
@@ -134,15 +139,15 @@ u64 sim_ctx_publish(struct sim_ctx *ctx, u32 ring, struct dma_fence *fence)
  * @fence: a reference; NULL when it was done long ago, or nothing was
  *	submitted yet and @seq asks for the last or for number 0
  *
- * Context: sleeps; takes ctx->lock.
- * Return: 0; -EINVAL for no such context, ring or number; -ERESTARTSYS.
+ * Context: any that may free; takes ctx->lock.
+ * Return: 0; -EINVAL for no such context, ring or number.
  */
 int sim_ctx_fence(struct sim_file *f, u32 id, u32 ip_type, u32 ip_instance,
 		  u32 ring, u64 seq, struct dma_fence **fence)
 {
 	struct sim_ctx *ctx;
+	int ret = 0;
 	u64 last;
-	int ret;
 
 	if (ip_type != AMDGPU_HW_IP_DMA || ip_instance ||
 	    ring >= SIM_SDMA_ENGINES)
@@ -150,12 +155,8 @@ int sim_ctx_fence(struct sim_file *f, u32 id, u32 ip_type, u32 ip_instance,
 	ctx = sim_ctx_get(f, id);
 	if (!ctx)
 		return -EINVAL;
-	ret = mutex_lock_interruptible(&ctx->lock);
-	if (ret) {
-		sim_ctx_put(ctx);
-		return -ERESTARTSYS;
-	}
 
+	spin_lock(&ctx->lock);
 	*fence = NULL;
 	last = ctx->seq[ring];
 	if (seq == ~0ull)
@@ -164,7 +165,7 @@ int sim_ctx_fence(struct sim_file *f, u32 id, u32 ip_type, u32 ip_instance,
 		ret = -EINVAL;
 	else if (seq && last - seq < SIM_CTX_FENCES)
 		*fence = dma_fence_get(ctx->fences[ring][seq % SIM_CTX_FENCES]);
-	mutex_unlock(&ctx->lock);
+	spin_unlock(&ctx->lock);
 	sim_ctx_put(ctx);
 	return ret;
 }
@@ -202,7 +203,8 @@ static int sim_ctx_alloc(struct drm_file *file, union drm_amdgpu_ctx *args)
 	if (!ctx)
 		return -ENOMEM;
 	kref_init(&ctx->ref);
-	mutex_init(&ctx->lock);
+	mutex_init(&ctx->submit_lock);
+	spin_lock_init(&ctx->lock);
 	ctx->priority = priority;
 	ret = xa_alloc(&to_sim_file(file)->ctxs, &id, ctx,
 		       XA_LIMIT(1, SIM_FILE_MAX_OBJECTS), GFP_KERNEL_ACCOUNT);
@@ -237,7 +239,7 @@ static int sim_ctx_query(struct sim_file *f, union drm_amdgpu_ctx *args)
 	if (!ctx)
 		return -EINVAL;
 	memset(args, 0, sizeof(*args));
-	mutex_lock(&ctx->lock);
+	spin_lock(&ctx->lock);
 	hangs = sim_ctx_hangs(ctx);
 	if (flags) {
 		if (hangs)
@@ -248,7 +250,7 @@ static int sim_ctx_query(struct sim_file *f, union drm_amdgpu_ctx *args)
 			AMDGPU_CTX_GUILTY_RESET : AMDGPU_CTX_NO_RESET;
 		ctx->reported = hangs;
 	}
-	mutex_unlock(&ctx->lock);
+	spin_unlock(&ctx->lock);
 	sim_ctx_put(ctx);
 	return 0;
 }
@@ -470,7 +472,7 @@ static int sim_fence_syncobj(struct drm_file *file, struct dma_fence *fence,
  *
  * Context: sleeps.
  * Return: 0; -EINVAL for an unknown kind of handle, and as sim_ctx_fence();
- * -EMFILE; -ENOMEM; -ERESTARTSYS.
+ * -EMFILE; -ENOMEM.
  */
 int sim_ioctl_fence_to_handle(struct drm_device *dev, void *data,
 			      struct drm_file *file)

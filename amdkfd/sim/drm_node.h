@@ -49,7 +49,9 @@ static inline struct sim_file *to_sim_file(struct drm_file *file)
 /**
  * struct sim_ctx - a context: who submits, in what order
  * @ref: the file's table, look-ups
- * @lock: protects the rest, and serialises the submissions of the context
+ * @submit_lock: serialises the submissions of the context; held while one waits
+ * @lock: protects the rest, for a moment at a time: who asks for a fence waits
+ *	for no submission
  * @seq: submissions so far, per ring
  * @fences: the last of them, that of number n at n modulo SIM_CTX_FENCES
  * @priority: AMDGPU_CTX_PRIORITY_* as given; all run alike
@@ -58,7 +60,8 @@ static inline struct sim_file *to_sim_file(struct drm_file *file)
  */
 struct sim_ctx {
 	struct kref ref;
-	struct mutex lock;
+	struct mutex submit_lock;
+	spinlock_t lock;	/* numbers and fences */
 	u64 seq[SIM_SDMA_ENGINES];
 	struct dma_fence *fences[SIM_SDMA_ENGINES][SIM_CTX_FENCES];
 	s32 priority;
