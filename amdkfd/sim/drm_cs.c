@@ -3,8 +3,9 @@
  * Submissions (CS): one indirect buffer for one SDMA ring.
  *
  * What a submission depends on is waited for here, before it goes to the
- * engine: an engine takes jobs in order and has no list of reasons to pass one
- * over. Jobs of the same ring never wait for each other here.
+ * engine: an engine takes the jobs of a client in order and has no list of reasons
+ * to pass one over. Jobs of the same ring and client never wait for each other
+ * here.
  *
  * Its fence is on the buffers before their user memory is looked at for the
  * last time; from then on an MMU notifier that wants to take a page away waits
@@ -41,12 +42,14 @@
  * @lock: of @base
  * @ring: SDMA ring it is for
  * @owner: the VM, as an identity: never dereferenced
+ * @client: likewise; both live until it has signalled
  */
 struct sim_fence {
 	struct dma_fence base;
 	spinlock_t lock;
 	u32 ring;
 	const void *owner;
+	const void *client;
 };
 
 /**
@@ -127,7 +130,7 @@ static const struct dma_fence_ops sim_fence_ops = {
 	.release = sim_fence_release,
 };
 
-static struct dma_fence *sim_fence_create(u32 ring, const void *owner)
+static struct dma_fence *sim_fence_create(u32 ring, struct sim_vm *vm)
 {
 	struct sim_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL_ACCOUNT);
 
@@ -135,17 +138,22 @@ static struct dma_fence *sim_fence_create(u32 ring, const void *owner)
 		return NULL;
 	spin_lock_init(&fence->lock);
 	fence->ring = ring;
-	fence->owner = owner;
+	fence->owner = vm;
+	fence->client = sim_vm_client(vm);
 	__module_get(THIS_MODULE);
 	dma_fence_init(&fence->base, &sim_fence_ops, &fence->lock,
 		       dma_fence_context_alloc(1), 1);
 	return &fence->base;
 }
 
-static bool sim_fence_on_ring(struct dma_fence *fence, u32 ring)
+/* Whether its job ends before one that @vm submits to the ring from now on. */
+static bool sim_fence_is_before(struct dma_fence *base, u32 ring,
+				struct sim_vm *vm)
 {
-	return fence->ops == &sim_fence_ops &&
-	       container_of(fence, struct sim_fence, base)->ring == ring;
+	struct sim_fence *fence = container_of(base, struct sim_fence, base);
+
+	return base->ops == &sim_fence_ops && fence->ring == ring &&
+	       fence->client == sim_vm_client(vm);
 }
 
 static bool sim_fence_owned(struct dma_fence *fence, struct sim_vm *vm)
@@ -411,7 +419,8 @@ static int sim_cs_wait(struct sim_cs *cs, struct dma_fence *fence)
 {
 	int ret = 0;
 
-	if (fence && !sim_fence_on_ring(fence, cs->ib->ring))
+	if (fence && !sim_fence_is_before(fence, cs->ib->ring,
+					  sim_file_vm(cs->file)))
 		ret = dma_fence_wait(fence, true);
 	dma_fence_put(fence);
 	return ret;
@@ -476,14 +485,15 @@ static int sim_cs_wait_chunks(struct sim_cs *cs)
 /* A fence of the buffer that this submission has to wait for, or NULL. */
 static struct dma_fence *sim_cs_blocker(struct sim_cs *cs, struct sim_bo *bo)
 {
+	struct sim_vm *vm = sim_file_vm(cs->file);
 	struct dma_fence *fence, *found = NULL;
 	struct dma_resv_iter cursor;
 
 	dma_resv_iter_begin(&cursor, bo->base.resv, DMA_RESV_USAGE_READ);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
-		/* jobs of one ring run in order, one VM's see to themselves */
-		if (!sim_fence_on_ring(fence, cs->ib->ring) &&
-		    !sim_fence_owned(fence, sim_file_vm(cs->file)) &&
+		/* a ring has a client's in order, a VM's see to themselves */
+		if (!sim_fence_is_before(fence, cs->ib->ring, vm) &&
+		    !sim_fence_owned(fence, vm) &&
 		    !dma_fence_is_signaled(fence)) {
 			found = dma_fence_get(fence);
 			break;

@@ -25,6 +25,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/math64.h>
@@ -43,9 +44,9 @@
 /* Work in one turn of a queue, in bytes; a packet counts as so many. */
 #define SIM_TURN_COST		(4u * SIM_CHUNK)
 #define SIM_PACKET_COST		4096u
-
 /* What an interrupt counts for besides. */
 #define SIM_INTERRUPT_COST	(16u * SIM_PACKET_COST)
+
 /*
  * Packets after which the read pointer in memory moves, at the latest: a
  * program computes from it how much room the ring has. See sim_signal().
@@ -230,6 +231,43 @@ struct sim_exec {
 };
 
 /**
+ * struct sim_line - a client's submissions to one engine
+ * @node: link in engine->lines, while there are any (engine->lock)
+ * @jobs: struct sim_job, in order (engine->lock)
+ * @regs: registers of the first job
+ * @started: whether @regs holds it
+ * @blocked_until: it is not to be tried before, ns
+ * @blocked_since: when it found a condition not true, ns; 0: it goes on
+ * @blocked: how long it has waited so before, ns
+ *
+ * @regs and what follows are the engine thread's; @blocked_until is 0 without
+ * a first job.
+ */
+struct sim_line {
+	struct list_head node;
+	struct list_head jobs;
+	struct sim_regs regs;
+	bool started;
+	u64 blocked_until;
+	u64 blocked_since;
+	u64 blocked;
+};
+
+/**
+ * struct sim_client - a process that has opened DRM files, see client.c
+ * @ref: its VMs
+ * @node: in the list of all (client.c's lock)
+ * @tgid: thread group, referenced; immutable
+ * @lines: its submissions, by GPU and SDMA engine
+ */
+struct sim_client {
+	struct kref ref;
+	struct list_head node;
+	struct pid *tgid;
+	struct sim_line lines[SIM_MAX_GPUS][SIM_SDMA_ENGINES];
+};
+
+/**
  * struct sim_engine - one engine
  * @gpu: whose
  * @name: "cp", "sdma0", ...
@@ -241,18 +279,14 @@ struct sim_exec {
  * @wait: woken when a queue is no longer running
  * @kick: something has changed since the thread last looked
  * @look: a doorbell may have been rung: look at every write pointer
- * @jobs: struct sim_job, in order
- * @job_regs: registers of the first job
- * @job_started: whether @job_regs holds it
- * @job_blocked_until: ns
- * @job_deadline: when it is given up, ns
+ * @lines: struct sim_line of clients with jobs; the next one to serve first
  * @dead: takes no more work
  * @poll: pause between two looks at open doorbells, ns
  * @poll_at: when to look again, ns
  * @exec: what the decoders work with
  *
- * @queues .. @used_slots, @jobs and @dead are protected by @lock; @job_regs ..
- * @job_deadline and what follows @dead are the thread's.
+ * @queues .. @used_slots, @lines and @dead are protected by @lock; what follows
+ * @dead is the thread's.
  */
 struct sim_engine {
 	struct sim_gpu *gpu;
@@ -265,11 +299,7 @@ struct sim_engine {
 	wait_queue_head_t wait;
 	atomic_t kick;
 	atomic_t look;
-	struct list_head jobs;
-	struct sim_regs job_regs;
-	bool job_started;
-	u64 job_blocked_until;
-	u64 job_deadline;
+	struct list_head lines;
 	bool dead;
 	u64 poll;
 	u64 poll_at;

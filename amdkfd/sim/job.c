@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Indirect buffers that come through the DRM node (CS): they run on an SDMA
- * engine between the turns of user queues, in the order in which they were
- * submitted, and each ends by signalling its fence.
+ * engine between the turns of user queues, and each ends by signalling its fence.
  *
- * The list is protected by engine->lock; its first entry, and the registers
- * that belong to it, are the engine thread's.
+ * A client's jobs stand in line, in the order in which they were submitted; the
+ * lines are served in turn, a piece of the first job each. While one waits for
+ * memory the others go on. So nobody waits for what a stranger has submitted
+ * longer than for a piece of it, and those pieces are as many as there are
+ * clients.
+ *
+ * A job may wait for memory for SIM_JOB_TIMEOUT_NS in all, at however many
+ * packets; then it has failed.
+ *
+ * The lists are protected by engine->lock; the first job of a line, and the
+ * registers that belong to it, are the engine thread's. A job holds its VM, and
+ * that the client with the line.
  */
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 
 #include "engine.h"
 
-/* A job that waits longer than this for memory has failed. */
 #define SIM_JOB_TIMEOUT_NS	(10 * NSEC_PER_SEC)
 #define SIM_JOB_BACKOFF_NS	(200 * NSEC_PER_USEC)
 
@@ -37,14 +45,20 @@ static void sim_job_end(struct sim_job *job, int error)
 void sim_engine_submit(struct sim_gpu *gpu, u32 sdma_engine,
 		       struct sim_job *job)
 {
-	struct sim_engine *e = gpu->engines[1 + sdma_engine % SIM_SDMA_ENGINES];
+	u32 index = sdma_engine % SIM_SDMA_ENGINES;
+	struct sim_engine *e = gpu->engines[1 + index];
+	struct sim_line *line;
 	bool dead;
 
+	line = &sim_vm_client(job->vm)->lines[gpu->index][index];
 	sim_vm_job_begin(job->vm);
 	spin_lock(&e->lock);
 	dead = e->dead;
-	if (!dead)
-		list_add_tail(&job->node, &e->jobs);
+	if (!dead) {
+		if (list_empty(&line->jobs))
+			list_add_tail(&line->node, &e->lines);
+		list_add_tail(&job->node, &line->jobs);
+	}
 	spin_unlock(&e->lock);
 	if (dead)
 		sim_job_end(job, -ENODEV);
@@ -52,70 +66,103 @@ void sim_engine_submit(struct sim_gpu *gpu, u32 sdma_engine,
 		sim_engine_kick(e);
 }
 
-static struct sim_job *sim_job_first(struct sim_engine *e)
+/* The next line whose first job may be tried, which is then the last; or NULL. */
+static struct sim_line *sim_line_pick(struct sim_engine *e)
+{
+	struct sim_line *line, *found = NULL;
+	u64 now = ktime_get_ns();
+
+	spin_lock(&e->lock);
+	list_for_each_entry(line, &e->lines, node) {
+		if (now < line->blocked_until)
+			continue;
+		list_move_tail(&line->node, &e->lines);
+		found = line;
+		break;
+	}
+	spin_unlock(&e->lock);
+	return found;
+}
+
+/* There is one: only the engine's thread takes it away. */
+static struct sim_job *sim_line_first(struct sim_engine *e,
+				      struct sim_line *line)
 {
 	struct sim_job *job;
 
 	spin_lock(&e->lock);
-	job = list_first_entry_or_null(&e->jobs, struct sim_job, node);
+	job = list_first_entry(&line->jobs, struct sim_job, node);
 	spin_unlock(&e->lock);
 	return job;
 }
 
-static void sim_job_start(struct sim_engine *e, struct sim_job *job)
+static void sim_job_start(struct sim_line *line, struct sim_job *job)
 {
-	e->job_regs = (struct sim_regs) {
+	line->regs = (struct sim_regs) {
 		.ib = true,
 		.ib_va = job->ib_va & ~3ull,
 		.ib_size = job->ib_dwords,
 		.ib_pos = min(job->position, job->ib_dwords),
 	};
-	e->job_deadline = 0;
-	e->job_started = true;
+	line->blocked_since = 0;
+	line->blocked = 0;
+	line->started = true;
 }
 
-static void sim_job_finish(struct sim_engine *e, struct sim_job *job,
-			   int error)
+static void sim_job_finish(struct sim_engine *e, struct sim_line *line,
+			   struct sim_job *job, int error)
 {
+	line->started = false;
+	line->blocked_until = 0;
 	spin_lock(&e->lock);
 	list_del(&job->node);
+	if (list_empty(&line->jobs))
+		list_del(&line->node);
 	spin_unlock(&e->lock);
-	e->job_started = false;
-	e->job_blocked_until = 0;
+	/* The line may go with the job. */
 	sim_job_end(job, error);
 }
 
 /* Put it off; false when it has been waiting for too long. */
-static bool sim_job_block(struct sim_engine *e)
+static bool sim_job_block(struct sim_line *line)
 {
 	u64 now = ktime_get_ns();
 
-	if (!e->job_deadline)
-		e->job_deadline = now + SIM_JOB_TIMEOUT_NS;
-	e->job_blocked_until = now + SIM_JOB_BACKOFF_NS;
-	return now < e->job_deadline;
+	if (!line->blocked_since)
+		line->blocked_since = now;
+	line->blocked_until = now + SIM_JOB_BACKOFF_NS;
+	return line->blocked + now - line->blocked_since < SIM_JOB_TIMEOUT_NS;
+}
+
+static void sim_job_unblock(struct sim_line *line)
+{
+	if (!line->blocked_since)
+		return;
+	line->blocked += ktime_get_ns() - line->blocked_since;
+	line->blocked_since = 0;
 }
 
 /* 1: goes on, 0: done, else an errno. */
-static int sim_job_run(struct sim_engine *e, struct sim_job *job)
+static int sim_job_run(struct sim_engine *e, struct sim_line *line,
+		       struct sim_job *job)
 {
 	struct sim_exec *x = &e->exec;
 
-	sim_exec_begin(x, job->vm, &e->job_regs, NULL, sim_vm_pasid(job->vm));
-	while (e->job_regs.ib && x->cost < SIM_TURN_COST) {
+	sim_exec_begin(x, job->vm, &line->regs, NULL, sim_vm_pasid(job->vm));
+	while (line->regs.ib && x->cost < SIM_TURN_COST) {
 		enum sim_result res;
 
 		x->cost += SIM_PACKET_COST;
 		res = sim_sdma_step(x);
-		job->position = e->job_regs.ib_pos;
+		job->position = line->regs.ib_pos;
 		switch (res) {
 		case SIM_DONE:
-			e->job_deadline = 0;
+			sim_job_unblock(line);
 			break;
 		case SIM_MORE:
 			break;
 		case SIM_BLOCKED:
-			return sim_job_block(e) ? 1 : -ETIME;
+			return sim_job_block(line) ? 1 : -ETIME;
 		case SIM_FAULT:
 			sim_exec_report_fault(x);
 			return -EFAULT;
@@ -126,11 +173,11 @@ static int sim_job_run(struct sim_engine *e, struct sim_job *job)
 			return -EINVAL;
 		}
 	}
-	return e->job_regs.ib;
+	return line->regs.ib;
 }
 
 /**
- * sim_job_turn() - do a piece of the first job
+ * sim_job_turn() - do a piece of the next client's first job
  * @e: engine
  *
  * Context: engine's thread.
@@ -138,23 +185,24 @@ static int sim_job_run(struct sim_engine *e, struct sim_job *job)
  */
 bool sim_job_turn(struct sim_engine *e)
 {
-	struct sim_job *job = sim_job_first(e);
+	struct sim_line *line = sim_line_pick(e);
+	struct sim_job *job;
 	int ret;
 
-	if (!job || (e->job_blocked_until &&
-		     ktime_get_ns() < e->job_blocked_until))
+	if (!line)
 		return false;
-	if (!e->job_started)
-		sim_job_start(e, job);
-	e->job_blocked_until = 0;
-	ret = sim_job_run(e, job);
+	job = sim_line_first(e, line);
+	if (!line->started)
+		sim_job_start(line, job);
+	line->blocked_until = 0;
+	ret = sim_job_run(e, line, job);
 	if (ret <= 0)
-		sim_job_finish(e, job, ret);
+		sim_job_finish(e, line, job, ret);
 	return true;
 }
 
 /**
- * sim_job_wakeup() - when the first job is to be tried again
+ * sim_job_wakeup() - when a job is to be tried again
  * @e: engine
  *
  * Context: engine's thread, after sim_job_turn() returned false.
@@ -162,7 +210,14 @@ bool sim_job_turn(struct sim_engine *e)
  */
 u64 sim_job_wakeup(struct sim_engine *e)
 {
-	return sim_job_first(e) ? e->job_blocked_until : U64_MAX;
+	struct sim_line *line;
+	u64 wake = U64_MAX;
+
+	spin_lock(&e->lock);
+	list_for_each_entry(line, &e->lines, node)
+		wake = min(wake, line->blocked_until);
+	spin_unlock(&e->lock);
+	return wake;
 }
 
 /**
@@ -174,8 +229,10 @@ u64 sim_job_wakeup(struct sim_engine *e)
  */
 void sim_jobs_cancel(struct sim_engine *e, int error)
 {
-	struct sim_job *job;
+	struct sim_line *line;
 
-	while ((job = sim_job_first(e)))
-		sim_job_finish(e, job, error);
+	/* It takes no more, and nobody else takes any away. */
+	while ((line = list_first_entry_or_null(&e->lines, struct sim_line,
+						node)))
+		sim_job_finish(e, line, sim_line_first(e, line), error);
 }

@@ -236,6 +236,7 @@ struct sim_vm_bo {
  *	there is no mapping; added to without @lock, see svm.c
  * @drm_file: its file; stays what mmap is allowed through
  * @opener: thread group that opened it, referenced
+ * @client: which that is, referenced
  * @overdue: an unmap has waited in vain for a job (written without lock)
  * @jobs: submissions under way
  * @owner_lock: protects all below
@@ -259,6 +260,7 @@ struct sim_vm {
 	struct xarray leaves;
 	struct drm_file *drm_file;
 	struct pid *opener;
+	struct sim_client *client;
 	bool overdue;
 	atomic_t jobs;
 

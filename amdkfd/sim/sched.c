@@ -4,7 +4,7 @@
  * queue.c.)
  *
  * See engine.h for the design and the locks. A turn of the thread's loop is:
- * a piece of the first job, then a piece of the first queue that has work (or
+ * a piece of the next client's first job, then a piece of the first queue that has work (or
  * whose write pointer is to be looked at), which then goes to the end of the
  * list. With neither, sim_engine_idle() finds out how long it may sleep.
  */
@@ -527,7 +527,7 @@ static struct sim_engine *sim_engine_create(struct sim_gpu *gpu, u32 index)
 		strscpy(e->name, "cp", sizeof(e->name));
 	spin_lock_init(&e->lock);
 	INIT_LIST_HEAD(&e->queues);
-	INIT_LIST_HEAD(&e->jobs);
+	INIT_LIST_HEAD(&e->lines);
 	init_waitqueue_head(&e->wait);
 	e->n_slots = index ? sdma_slots : hqd_slots;
 	e->poll = SIM_POLL_MIN_NS;

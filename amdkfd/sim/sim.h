@@ -33,6 +33,7 @@
 
 struct platform_device;
 struct workqueue_struct;
+struct sim_client;
 struct sim_engine;
 struct sim_faults;
 
@@ -145,9 +146,14 @@ static inline struct sim_vm *to_sim_vm(struct kfd_gpu_vm *vm)
 struct sim_vm *sim_vm_get(struct sim_vm *vm);
 void sim_vm_put(struct sim_vm *vm);
 u32 sim_vm_pasid(struct sim_vm *vm);
+struct sim_client *sim_vm_client(struct sim_vm *vm);
 void sim_vm_job_begin(struct sim_vm *vm);
 void sim_vm_job_end(struct sim_vm *vm);
 int sim_vm_jobs(struct sim_vm *vm);
+
+/* client.c: processes, as far as they are in each other's way */
+struct sim_client *sim_client_get(void);
+void sim_client_put(struct sim_client *client);
 
 /*
  * Engines (sched.c). The kfd_device_ops for queues and doorbells are
@@ -177,7 +183,7 @@ void sim_doorbell_kick(struct kfd_doorbell *db);
 
 /**
  * struct sim_job - an indirect buffer submitted through the DRM node (CS)
- * @node: link in the engine's list
+ * @node: link in the client's line
  * @vm: address space, referenced
  * @ib_va: GPU VA of the indirect buffer
  * @ib_dwords: its length
@@ -185,7 +191,8 @@ void sim_doorbell_kick(struct kfd_doorbell *db);
  * @fence: signalled when done (with error when it faulted), referenced
  * @release: frees the job; called by the engine after signalling
  *
- * Runs on an SDMA engine between user queues. On this path an access of one
+ * Runs on an SDMA engine between user queues; those of one client in the order in
+ * which they were submitted, clients in turn. On this path an access of one
  * byte past the end of a mapping is tolerated: CRIU's amdgpu plugin writes the
  * byte count where SDMA v4 has count - 1.
  */

@@ -43,6 +43,11 @@ struct sim_vm *sim_vm_create(struct sim_gpu *gpu, struct drm_file *file)
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&vm->ref);
+	vm->client = sim_client_get();
+	if (!vm->client) {
+		kfree(vm);
+		return ERR_PTR(-ENOMEM);
+	}
 	vm->gpu = gpu;
 	vm->drm_file = file;
 	vm->opener = get_pid(task_tgid(current));
@@ -73,6 +78,7 @@ static void sim_vm_release(struct kref *ref)
 	WARN_ON_ONCE(vm->n_mappings || vm->owner || !xa_empty(&vm->leaves));
 	mutex_destroy(&vm->owner_lock);
 	put_pid(vm->opener);
+	sim_client_put(vm->client);
 	kfree(vm);
 }
 
@@ -97,6 +103,18 @@ void sim_vm_put(struct sim_vm *vm)
 u32 sim_vm_pasid(struct sim_vm *vm)
 {
 	return READ_ONCE(vm->pasid);
+}
+
+/**
+ * sim_vm_client() - the process that has opened a VM's file
+ * @vm: the VM
+ *
+ * Context: any.
+ * Return: the client; it lives as long as the VM.
+ */
+struct sim_client *sim_vm_client(struct sim_vm *vm)
+{
+	return vm->client;
 }
 
 /**
