@@ -255,15 +255,21 @@ struct sim_line {
 
 /**
  * struct sim_client - a process that has opened DRM files, see client.c
- * @ref: its VMs
+ * @ref: its VMs and its user memory
  * @node: in the list of all (client.c's lock)
  * @tgid: thread group, referenced; immutable
+ * @lock: protects @debt and @debt_at
+ * @debt: how long others have waited for it, less what has come back, ns
+ * @debt_at: when @debt was right, ns
  * @lines: its submissions, by GPU and SDMA engine
  */
 struct sim_client {
 	struct kref ref;
 	struct list_head node;
 	struct pid *tgid;
+	spinlock_t lock;	/* the account */
+	u64 debt;
+	u64 debt_at;
 	struct sim_line lines[SIM_MAX_GPUS][SIM_SDMA_ENGINES];
 };
 

@@ -54,6 +54,7 @@ enum sim_bo_kind {
  * struct sim_userptr - user memory behind a buffer made by GEM_USERPTR
  * @notifier: of the range, in the maker's mm; removed when the buffer is freed
  * @bo: whose
+ * @client: who made it, referenced
  * @start: user address of the first byte, page-aligned
  * @readonly: the GPU never writes
  * @anon_only: refuse memory that belongs to a file
@@ -65,6 +66,7 @@ enum sim_bo_kind {
 struct sim_userptr {
 	struct mmu_interval_notifier notifier;
 	struct sim_bo *bo;
+	struct sim_client *client;
 	u64 start;
 	bool readonly;
 	bool anon_only;

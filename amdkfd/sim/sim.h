@@ -154,6 +154,8 @@ int sim_vm_jobs(struct sim_vm *vm);
 /* client.c: processes, as far as they are in each other's way */
 struct sim_client *sim_client_get(void);
 void sim_client_put(struct sim_client *client);
+u64 sim_client_patience(struct sim_client *client);
+void sim_client_waited(struct sim_client *client, u64 ns);
 
 /*
  * Engines (sched.c). The kfd_device_ops for queues and doorbells are

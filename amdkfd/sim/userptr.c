@@ -5,7 +5,9 @@
  * No page is pinned. A submission faults the pages of its userptrs in and
  * notes them in the buffer's slots; an MMU notifier takes out what goes away.
  * It first gives the jobs that use the buffer a moment to finish; a job that
- * takes longer finds the page absent and ends with a fault.
+ * takes longer finds the page absent and ends with a fault. The moment is the
+ * client's: who changes the memory may be a stranger, as with a file, and buffers
+ * are easily made (client.c).
  *
  * bo->pages_lock protects the slots and is the lock that mmu_interval_set_seq()
  * and mmu_interval_read_retry() meet under.
@@ -24,10 +26,27 @@
 
 /* Pages faulted in at a time. */
 #define SIM_USERPTR_BATCH	512u
-/* How long an invalidation waits for the jobs of a buffer, jiffies. */
-#define SIM_USERPTR_WAIT	HZ
 /* How long a submission tries to get all pages at once, milliseconds. */
 #define SIM_USERPTR_PATIENCE	1000
+
+/* Give the jobs that use the buffer the time that their client has left. */
+static void sim_userptr_wait(struct sim_userptr *u)
+{
+	u64 patience, begin;
+
+	/*
+	 * Once per submission: reclaim must not stand still again and again
+	 * because somebody's job waits for something that never happens.
+	 */
+	if (READ_ONCE(u->overdue))
+		return;
+	patience = sim_client_patience(u->client);
+	begin = ktime_get_ns();
+	if (!dma_resv_wait_timeout(u->bo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
+				   false, nsecs_to_jiffies(patience)))
+		WRITE_ONCE(u->overdue, true);
+	sim_client_waited(u->client, ktime_get_ns() - begin);
+}
 
 static bool sim_userptr_invalidate(struct mmu_interval_notifier *notifier,
 				   const struct mmu_notifier_range *range,
@@ -40,14 +59,7 @@ static bool sim_userptr_invalidate(struct mmu_interval_notifier *notifier,
 
 	if (!mmu_notifier_range_blockable(range))
 		return false;
-	/*
-	 * Once per submission: reclaim must not stand still again and again
-	 * because somebody's job waits for something that never happens.
-	 */
-	if (!READ_ONCE(u->overdue) &&
-	    !dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_BOOKKEEP,
-				   false, SIM_USERPTR_WAIT))
-		WRITE_ONCE(u->overdue, true);
+	sim_userptr_wait(u);
 
 	first = max_t(u64, range->start, u->start) - u->start;
 	last = min_t(u64, range->end, u->start + bo->base.size) - u->start;
@@ -94,9 +106,13 @@ int sim_userptr_init(struct sim_bo *bo, u64 addr, u32 flags)
 	u->start = addr;
 	u->readonly = flags & AMDGPU_GEM_USERPTR_READONLY;
 	u->anon_only = flags & AMDGPU_GEM_USERPTR_ANONONLY;
+	u->client = sim_client_get();
+	ret = -ENOMEM;
+	if (!u->client)
+		goto err_free;
 	ret = kfd_gpu_sysmem_charge(bo->base.size);
 	if (ret)
-		goto err_free;
+		goto err_client;
 	ret = mmu_interval_notifier_insert(&u->notifier, current->mm, addr,
 					   bo->base.size, &sim_userptr_ops);
 	if (ret)
@@ -106,6 +122,8 @@ int sim_userptr_init(struct sim_bo *bo, u64 addr, u32 flags)
 
 err_uncharge:
 	kfd_gpu_sysmem_uncharge(bo->base.size);
+err_client:
+	sim_client_put(u->client);
 err_free:
 	kfree(u);
 	return ret;
@@ -121,6 +139,7 @@ void sim_userptr_fini(struct sim_bo *bo)
 {
 	mmu_interval_notifier_remove(&bo->userptr->notifier);
 	kfd_gpu_sysmem_uncharge(bo->base.size);
+	sim_client_put(bo->userptr->client);
 	kfree(bo->userptr);
 	bo->userptr = NULL;
 }
