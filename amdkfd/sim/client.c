@@ -3,11 +3,12 @@
  * Processes, as far as they can be in each other's way: whoever opens a DRM file
  * is a client, however many files it has.
  *
- * Engines serve the submissions of clients in turn (job.c). And a client makes
- * those who change memory that it has registered with GEM_USERPTR wait, its jobs
- * being given the time to end: for SIM_PATIENCE_NS at most, and, when that is
- * used up, for 1 / SIM_PATIENCE_SHARE of the time. It is one account, whatever
- * number of buffers, jobs and GPUs it has.
+ * Engines serve the submissions of clients in turn (job.c), and their queues
+ * (sched.c). And a client makes those who change memory that it has registered
+ * with GEM_USERPTR wait, its jobs being given the time to end: for
+ * SIM_PATIENCE_NS at most, and, when that is used up, for
+ * 1 / SIM_PATIENCE_SHARE of the time. It is one account, whatever number of
+ * buffers, jobs and GPUs it has.
  */
 #include <linux/ktime.h>
 #include <linux/pid.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The engines of a simulated GPU: what sched.c, queue.c, retry.c, slot.c,
- * exec.c, pm4.c, sdma.c, aql.c, job.c, doorbell.c and debugfs.c share.
+ * exec.c, pm4.c, sdma.c, aql.c, job.c, client.c, doorbell.c and debugfs.c share.
  *
  * An engine is one kthread that runs the queues loaded on it in turn. It owns
  * a queue's registers while queue->running is set; nobody else touches them
@@ -146,6 +146,7 @@ struct sim_retry {
  * @vm: address space, referenced
  * @desc: from the driver
  * @doorbell: slice that its doorbell lies in
+ * @served: of its client on this engine, see struct sim_client
  * @loaded: by the driver; not preempted yet
  * @running: the engine's thread works on it
  * @stop: a preemption or the end waits for it
@@ -166,7 +167,7 @@ struct sim_retry {
  * @preemptions: those that the driver asked for
  *
  * Protected by engine->lock, but @regs, @delayed, @backoff, @aql_start and
- * @packets are the thread's while @running. @node to @doorbell are immutable.
+ * @packets are the thread's while @running. @node to @served are immutable.
  */
 struct kfd_gpu_queue {
 	struct list_head node;
@@ -174,6 +175,7 @@ struct kfd_gpu_queue {
 	struct sim_vm *vm;
 	struct kfd_gpu_queue_desc desc;
 	struct sim_doorbell *doorbell;
+	u64 *served;
 	bool loaded;
 	bool running;
 	bool stop;
@@ -262,6 +264,8 @@ struct sim_line {
  * @debt: how long others have waited for it, less what has come back, ns
  * @debt_at: when @debt was right, ns
  * @lines: its submissions, by GPU and SDMA engine
+ * @served: by GPU and engine, the number of the last turn that a queue of its had
+ *	(engine->lock)
  */
 struct sim_client {
 	struct kref ref;
@@ -271,6 +275,7 @@ struct sim_client {
 	u64 debt;
 	u64 debt_at;
 	struct sim_line lines[SIM_MAX_GPUS][SIM_SDMA_ENGINES];
+	u64 served[SIM_MAX_GPUS][1 + SIM_SDMA_ENGINES];
 };
 
 /**
@@ -279,7 +284,8 @@ struct sim_client {
  * @name: "cp", "sdma0", ...
  * @thread: runs it
  * @lock: see above
- * @queues: all its queues; the next one to run first
+ * @queues: all its queues; of a client, the next one to run first
+ * @turns: turns of queues so far
  * @n_slots: hardware slots
  * @used_slots: those taken
  * @wait: woken when a queue is no longer running
@@ -300,6 +306,7 @@ struct sim_engine {
 	struct task_struct *thread;
 	spinlock_t lock;	/* queues, slots, jobs */
 	struct list_head queues;
+	u64 turns;
 	u32 n_slots;
 	u32 used_slots;
 	wait_queue_head_t wait;
@@ -392,7 +399,7 @@ bool sim_retry_answer(struct kfd_gpu_queue *q, u64 va, bool resolved);
 /* slot.c: registers and the MQD; the queue is not running, engine->lock held */
 void sim_slot_decode(struct kfd_gpu_queue *q);
 void sim_slot_release(struct kfd_gpu_queue *q, bool save);
-bool sim_slot_available(struct kfd_gpu_queue *q, u64 now);
+bool sim_slot_room(struct sim_engine *e, u64 now);
 bool sim_slot_get(struct kfd_gpu_queue *q, u64 now);
 
 /* exec.c: memory as the decoders see it. 0 or -EFAULT with x->fault set. */

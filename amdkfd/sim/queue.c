@@ -39,6 +39,7 @@ int sim_queue_create(void *gpu, struct kfd_gpu_vm *vm,
 	q->vm = sim_vm_get(to_sim_vm(vm));
 	q->desc = *desc;
 	q->doorbell = desc->doorbell->priv;
+	q->served = &sim_vm_client(q->vm)->served[g->index][engine];
 	spin_lock(&q->engine->lock);
 	list_add_tail(&q->node, &q->engine->queues);
 	spin_unlock(&q->engine->lock);

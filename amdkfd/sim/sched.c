@@ -4,9 +4,10 @@
  * queue.c.)
  *
  * See engine.h for the design and the locks. A turn of the thread's loop is:
- * a piece of the next client's first job, then a piece of the first queue that has work (or
- * whose write pointer is to be looked at), which then goes to the end of the
- * list. With neither, sim_engine_idle() finds out how long it may sleep.
+ * a piece of the next client's first job, then a piece of the first queue of the
+ * next client that has work (or whose write pointer is to be looked at), which
+ * then goes to the end of the list. With neither, sim_engine_idle() finds out how
+ * long it may sleep.
  */
 #include <linux/kthread.h>
 #include <linux/minmax.h>
@@ -362,33 +363,61 @@ static void sim_engine_notice(struct sim_engine *e)
 	spin_unlock(&e->lock);
 }
 
+/*
+ * The queue whose turn it is, or NULL: the next one of the client that had its
+ * last turn before all others that have anything to do here. So the number of
+ * queues that a process has is no matter to others.
+ */
+static struct kfd_gpu_queue *sim_engine_next(struct sim_engine *e, bool *peek)
+{
+	struct kfd_gpu_queue *q, *best = NULL;
+	bool asked = false, room = false;
+	u64 now = ktime_get_ns();
+
+	lockdep_assert_held(&e->lock);
+	list_for_each_entry(q, &e->queues, node) {
+		bool look = q->peek && !q->work;
+
+		if (!sim_queue_can_run(q) || (!look && !q->work) ||
+		    (best && *best->served <= *q->served))
+			continue;
+		if (!look && now < q->blocked_until)
+			continue;
+		if (!look && !q->slot) {
+			if (!asked)
+				room = sim_slot_room(e, now);
+			asked = true;
+			if (!room)
+				continue;
+		}
+		best = q;
+		*peek = look;
+	}
+	return best;
+}
+
 /* The next queue to work on, marked running, or NULL. */
 static struct kfd_gpu_queue *sim_engine_pick(struct sim_engine *e, bool *peek)
 {
-	u64 now = ktime_get_ns();
 	struct kfd_gpu_queue *q;
 
 	spin_lock(&e->lock);
-	list_for_each_entry(q, &e->queues, node) {
-		if (!sim_queue_can_run(q))
-			continue;
-		*peek = q->peek && !q->work;
-		if (!*peek) {
-			if (!q->work || now < q->blocked_until ||
-			    !sim_slot_available(q, now))
-				continue;
-			sim_queue_maybe_hang(q);
-			if (!sim_slot_get(q, now) || q->hung)
-				continue;
-		}
+	while ((q = sim_engine_next(e, peek))) {
+		if (*peek)
+			break;
+		sim_queue_maybe_hang(q);
+		/* There is room; one that hangs is not found again. */
+		if (sim_slot_get(q, ktime_get_ns()) && !q->hung)
+			break;
+	}
+	if (q) {
 		q->peek = false;
 		q->running = true;
+		*q->served = ++e->turns;
 		list_move_tail(&q->node, &e->queues);
-		spin_unlock(&e->lock);
-		return q;
 	}
 	spin_unlock(&e->lock);
-	return NULL;
+	return q;
 }
 
 /**
@@ -409,15 +438,17 @@ static void sim_engine_survey(struct sim_engine *e, struct sim_rest *rest)
 {
 	u64 now = ktime_get_ns();
 	struct kfd_gpu_queue *q;
+	bool room;
 
 	spin_lock(&e->lock);
+	room = sim_slot_room(e, now);
 	list_for_each_entry(q, &e->queues, node) {
 		if (!sim_queue_can_run(q))
 			continue;
 		if (q->work) {
 			if (now < q->blocked_until)
 				rest->wake = min(rest->wake, q->blocked_until);
-			else if (sim_slot_available(q, now))
+			else if (q->slot || room)
 				rest->again = true;
 		} else if (q->peek) {
 			rest->again = true;

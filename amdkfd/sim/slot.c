@@ -280,18 +280,18 @@ static struct kfd_gpu_queue *sim_slot_victim(struct sim_engine *e, u64 now)
 }
 
 /**
- * sim_slot_available() - whether sim_slot_get() would succeed
- * @q: a queue that is not running
+ * sim_slot_room() - whether sim_slot_get() would succeed
+ * @e: engine
  * @now: ktime_get_ns()
+ *
+ * For any queue that has no slot: walk over the queues and ask once.
  *
  * Context: engine->lock held.
  */
-bool sim_slot_available(struct kfd_gpu_queue *q, u64 now)
+bool sim_slot_room(struct sim_engine *e, u64 now)
 {
-	struct sim_engine *e = q->engine;
-
 	lockdep_assert_held(&e->lock);
-	return q->slot || e->used_slots < e->n_slots || sim_slot_victim(e, now);
+	return e->used_slots < e->n_slots || sim_slot_victim(e, now);
 }
 
 /**
