@@ -318,12 +318,14 @@ TEST_F_TIMEOUT(drm_fair, waits_beside_a_submission, 60)
 
 /**
  * struct maps - a process with many mappings
+ * @n: how many
  * @ready: it has them
  * @go: it may take them away
  * @done: it has
  * @us: in so many microseconds
  */
 struct maps {
+	int n;
 	volatile int ready, go, done;
 	volatile uint64_t us;
 };
@@ -347,8 +349,8 @@ static int takes_maps_away(void *arg)
 	ret = user_start(&u);
 	if (!ret)
 		ret = amdgpu_va_range_alloc(u.dev, amdgpu_gpu_va_range_general,
-					    MAPPINGS * KFD_PAGE, KFD_PAGE, 0, &va, &handle, 0);
-	for (i = 0; i < MAPPINGS && !ret; i++)
+					    m->n * KFD_PAGE, KFD_PAGE, 0, &va, &handle, 0);
+	for (i = 0; i < m->n && !ret; i++)
 		ret = amdgpu_bo_va_op(u.mem.bo, 0, KFD_PAGE, va + i * KFD_PAGE, 0,
 				      AMDGPU_VA_OP_MAP);
 	/* The engine looks at memory of this address space again and again. */
@@ -360,7 +362,7 @@ static int takes_maps_away(void *arg)
 	ret = kfd_wait_flag(&m->go);
 	begin = now_us();
 	if (!ret)
-		ret = amdgpu_bo_va_op_raw(u.dev, NULL, 0, MAPPINGS * KFD_PAGE, va, 0,
+		ret = amdgpu_bo_va_op_raw(u.dev, NULL, 0, m->n * KFD_PAGE, va, 0,
 					  AMDGPU_VA_OP_CLEAR);
 	m->us = now_us() - begin;
 	m->done = 1;
@@ -389,6 +391,8 @@ TEST_F_TIMEOUT(drm_fair, mappings_of_a_stranger, 120)
 
 	m = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)m);
+	/* It takes longer to make them than to take them away. */
+	m->n = MAPPINGS / kfd_time_scale();
 	pid = kfd_spawn(KFD_FORK, takes_maps_away, m);
 	ASSERT_LT(0, pid);
 	ASSERT_OK(wait_ready(&m->ready));
@@ -404,7 +408,7 @@ TEST_F_TIMEOUT(drm_fair, mappings_of_a_stranger, 120)
 	}
 	EXPECT_OK(kfd_wait_child(pid));
 	printf("# %d mappings gone in %llu us; %llu packets meanwhile, the slowest %llu us\n",
-	       MAPPINGS, (unsigned long long)m->us, (unsigned long long)rounds,
+	       m->n, (unsigned long long)m->us, (unsigned long long)rounds,
 	       (unsigned long long)worst);
 	EXPECT_GT(m->us / 3 + 20000 * kfd_time_scale(), worst);
 	EXPECT_OK(kfd_queue_destroy(&u->k, &q));
