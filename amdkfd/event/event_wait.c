@@ -358,16 +358,21 @@ static int kfd_wait_copy_out(struct kfd_event_data __user *user,
 static int kfd_wait_sleep(struct kfd_process *p,
 			  struct kfd_ioctl_wait_events_args *args,
 			  struct kfd_event_waiter *waiters,
-			  wait_queue_head_t *wq)
+			  wait_queue_head_t *wq, s64 end_ms)
 {
-	long timeout = kfd_wait_timeout(args->timeout);
 	bool all = args->wait_for_all;
 	u32 n = args->num_events;
-	long left;
+	u32 ms = args->timeout;
+	long left, timeout;
 
-	left = wait_event_interruptible_timeout(*wq,
-						kfd_wait_ended(waiters, n, all),
-						timeout);
+	do {
+		timeout = kfd_wait_timeout(ms);
+		left = wait_event_interruptible_timeout(*wq,
+							kfd_wait_ended(waiters, n, all),
+							timeout);
+		/* jiffies may have been behind the clock when the wait began */
+		ms = min_t(u32, kfd_wait_left(end_ms), INT_MAX);
+	} while (!left && ms && args->timeout != KFD_WAIT_INFINITE);
 	args->wait_result = kfd_wait_end(p, waiters, n, all);
 	if (args->wait_result == KFD_IOC_WAIT_RESULT_FAIL)
 		return -EIO;
@@ -416,7 +421,7 @@ int kfd_ioctl_wait_events(struct file *filp, struct kfd_process *p, void *data)
 	if (ret)
 		goto out;
 
-	ret = kfd_wait_sleep(p, args, waiters, &wq);
+	ret = kfd_wait_sleep(p, args, waiters, &wq, end_ms);
 	if (ret == -ERESTARTSYS && args->timeout != KFD_WAIT_INFINITE)
 		args->timeout = kfd_wait_left(end_ms);
 	else if (!ret)
