@@ -5,8 +5,9 @@
 
 KVER=$(uname -r)
 SIM_DEBUGFS=/sys/kernel/debug/amdgpu_sim/0
+# PLUGIN_DIR=DIR in the environment: another build of the plugin, for another criu
 # shellcheck disable=SC2034  # for whoever sources this
-PLUGIN_DIR=$PWD/build/criu-plugin
+PLUGIN_DIR=${PLUGIN_DIR:-$PWD/build/criu-plugin}
 
 fail()
 {
@@ -41,6 +42,17 @@ unload()
 	done
 	rmmod "$1"
 }
+
+# CRIU=FILE in the environment: another criu than the distribution's. All that calls criu
+# finds it by PATH. A newer one uses perf events, and an emulated CPU has to be spared that.
+if [ -n "${CRIU:-}" ]; then
+	[ -x "$CRIU" ] || fail "CRIU=$CRIU: no program"
+	mkdir -p /tmp/criu-bin
+	ln -sf "$(realpath "$CRIU")" /tmp/criu-bin/criu
+	PATH=/tmp/criu-bin:$PATH
+	vm/hold-perf < /dev/null > /dev/null 2>&1 &
+	disown
+fi
 
 unload_modules()
 {
