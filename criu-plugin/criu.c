@@ -2,24 +2,25 @@
 /*
  * The criu that has loaded the plugin.
  *
- * Plugins are built with the headers of one version and loaded by another, and
- * all call themselves the same to a plugin. So what differs is found out when
- * it is needed, from what criu's executable exports (all of it, for plugins):
+ * Plugins are built with the headers of one version and may be loaded by
+ * another, and all call themselves the same to a plugin. So what differs is
+ * found out from what criu's executable exports (all of it, for plugins). One
+ * with another number of hooks, or other arguments to them, than the headers
+ * have is told so, and gets no further. Within such a group there are
+ * differences that no header shows:
  *
  *  - Up to 3.18 criu duplicates the fd that UPDATE_VMA_MAP gives it, since 3.19
  *    it owns that fd, and closes it.
  *  - Up to 3.19 criu runs scripts after it has unloaded plugins, so that these
  *    can still make a dump fail; since 4.0 before.
  *  - Since 4.1 criu's inventory lists the plugins that a restore needs.
- *  - After 4.2 RESTORE_EXT_FILE has a second argument, which criu does not set
- *    before and looks at afterwards.
  *
  * Each process has one thread when hooks are called: no locking.
  */
 #define _GNU_SOURCE
 #include "criu.h"
 
-#include <criu/criu-plugin.h>
+#include "criu_api.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +29,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if __has_include("criu/version.h")
-#include <criu/version.h>
-#endif
 
 #include "log.h"
-
-/* Hooks that a criu has; 10 up to 3.19, 12 in 4.0 and 4.1, 13 in 4.2 */
-#define HOOKS_WITH_RETRY	14
 
 /* criu's list of plugins: its head, and a list per hook. */
 struct plugin_ctl {
@@ -86,14 +81,6 @@ bool criu_closes_fds(void)
 	return find("restore_task_cgroup") || find("prepare_cgroup_namespace") ||
 	       find("rpc_query_external_files") || find("add_inventory_plugin") ||
 	       count_hooks() > 10;
-}
-
-/**
- * criu_asks_to_retry() - whether RESTORE_EXT_FILE has a second argument
- */
-bool criu_asks_to_retry(void)
-{
-	return count_hooks() >= HOOKS_WITH_RETRY;
 }
 
 /**
@@ -213,24 +200,58 @@ bool criu_fail_dump(void)
 }
 
 /**
- * criu_compare_headers() - say so when the plugin was built for another criu
+ * criu_limit_hooks() - how many hooks to show to this criu
+ * @hooks: how many the plugin has been built with
  *
- * It works as well. But who looks for a fault should know.
+ * One that has fewer takes no plugin with more, and calls it corrupted.
+ *
+ * Return: at most as many as this criu has.
  */
-void criu_compare_headers(void)
+unsigned int criu_limit_hooks(unsigned int hooks)
+{
+	size_t here = count_hooks();
+
+	return here && here < hooks ? here : hooks;
+}
+
+#define BUILD_ANEW ": build it with the headers of this criu\n"
+
+/* The versions that have so many hooks. */
+static const char *versions_with(size_t hooks)
+{
+	if (hooks < 10)
+		return "before 3.17";
+	if (hooks < 12)
+		return "3.17 to 3.19";
+	if (hooks < 13)
+		return "4.0 or 4.1";
+	return hooks == 13 ? "4.2" : "after 4.2";
+}
+
+/**
+ * criu_check_headers() - this criu is one that the plugin has been built for
+ *
+ * Hooks have numbers and arguments, and both come from the header. Versions
+ * that have the same ones differ otherwise, in what this file finds out.
+ *
+ * Return: 0, also when this criu does not say; -EINVAL, logged.
+ */
+int criu_check_headers(void)
 {
 	size_t hooks = count_hooks();
 
-	if (!hooks)
-		return;
+	if (hooks && hooks != CR_PLUGIN_HOOK__MAX) {
+		pr_err("built for criu %s (%d hooks), loaded by criu %s (%zu hooks)" BUILD_ANEW,
+		       versions_with(CR_PLUGIN_HOOK__MAX), CR_PLUGIN_HOOK__MAX,
+		       versions_with(hooks), hooks);
+		return -EINVAL;
+	}
 #ifdef CRIU_VERSION
 	if ((CRIU_VERSION_MAJOR * 100 + CRIU_VERSION_MINOR >= 319) != criu_closes_fds()) {
-		pr_warn("built with the headers of criu " CRIU_VERSION ", loaded by one of %s\n",
-			criu_closes_fds() ? "3.19 or later" : "3.18 or earlier");
-		return;
+		pr_err("built for criu " CRIU_VERSION ", loaded by one of %s" BUILD_ANEW,
+		       criu_closes_fds() ? "3.19 or later" : "3.18 or earlier");
+		return -EINVAL;
 	}
 #endif
-	if (hooks != CR_PLUGIN_HOOK__MAX)
-		pr_warn("built with the headers of a criu that has %d hooks, loaded by one that has %zu\n",
-			CR_PLUGIN_HOOK__MAX, hooks);
+	return 0;
 }

@@ -9,12 +9,12 @@
 #include <sys/types.h>
 
 bool criu_closes_fds(void);
-bool criu_asks_to_retry(void);
 int criu_vma_fd(int fd);
 pid_t criu_root(void);
 bool criu_fail_dump(void);
 int criu_require_plugin(const char *name);
 void criu_plugin_is_here(const char *name);
-void criu_compare_headers(void);
+unsigned int criu_limit_hooks(unsigned int hooks);
+int criu_check_headers(void);
 
 #endif

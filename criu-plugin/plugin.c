@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * kfd_plugin.so: dumps and restores processes that use AMD GPUs, with an
- * unmodified criu (written against 3.17.1).
+ * unmodified criu, 3.17 or later.
  *
  * Only the hooks are here: what is ours, and who handles it. A process that
  * uses no GPU is left alone; but for images of this plugin and the list of
@@ -37,7 +37,7 @@ static bool required;
 static int kfd_plugin_init(int stage)
 {
 	pr_debug("loaded, stage %d\n", stage);
-	if (options_check())
+	if (criu_check_headers() || options_check())
 		return -1;
 	if (stage == CR_PLUGIN_STAGE__DUMP) {
 		/* There may be no file or mapping that criu would ask about. */
@@ -97,6 +97,19 @@ static void kfd_plugin_exit(int stage, int ret)
 
 EXPORT CR_PLUGIN_REGISTER(NAME, kfd_plugin_init, kfd_plugin_exit)
 
+/* So that every criu gets as far as init(), which says what is wrong. */
+static void __attribute__((constructor)) limit_hooks(void)
+{
+	CR_PLUGIN_DESC.max_hooks = criu_limit_hooks(CR_PLUGIN_DESC.max_hooks);
+}
+
+#define IS_TYPE(fn, type) __builtin_types_compatible_p(__typeof__(fn), type)
+
+/* A header that has another type for a hook than the function has does not compile. */
+#define REGISTER_HOOK(hook, fn) \
+	_Static_assert(IS_TYPE(fn, hook##_t), "this criu gives " #hook " other arguments"); \
+	CR_PLUGIN_REGISTER_HOOK(hook, fn)
+
 /* Nothing is written, and nobody paused, before it is in the inventories. */
 static int begin_file(int dir, int id)
 {
@@ -144,20 +157,29 @@ static int kfd_plugin_dump_file(int fd, int id)
 	return ret ? -1 : 0;
 }
 
-CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
+REGISTER_HOOK(CR_PLUGIN_HOOK__DUMP_EXT_FILE, kfd_plugin_dump_file)
 
-/* Only a criu after 4.2 gives the second argument, and then has to be told. */
-static int kfd_plugin_restore_file(int id, bool *retry_needed)
+static int restore_ext_file(int id)
 {
 	int fd = restore_file(criu_get_image_dir(), id);
 
-	if (criu_asks_to_retry())
-		*retry_needed = false;
 	/* It may be another plugin's. Without an inventory nobody knows. */
 	if (fd == -ENOTSUP)
 		pr_warn("file %#x: if it is a GPU's, kfd-file-%u.img is missing\n", id, id);
 	return fd >= 0 || fd == -ENOTSUP ? fd : -1;
 }
+
+/* A criu after 4.2 asks whether it shall call again; it does not say no by itself. */
+static int restore_ext_file_once(int id, bool *retry_needed)
+{
+	*retry_needed = false;
+	return restore_ext_file(id);
+}
+
+/* Which of the two it calls its header says; a third kind does not compile. */
+static CR_PLUGIN_HOOK__RESTORE_EXT_FILE_t *const kfd_plugin_restore_file =
+	__builtin_choose_expr(IS_TYPE(restore_ext_file_once, CR_PLUGIN_HOOK__RESTORE_EXT_FILE_t),
+			      restore_ext_file_once, restore_ext_file);
 
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_EXT_FILE, kfd_plugin_restore_file)
 
@@ -181,7 +203,7 @@ static int kfd_plugin_handle_vma(int fd, const struct stat *st)
 	}
 }
 
-CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA, kfd_plugin_handle_vma)
+REGISTER_HOOK(CR_PLUGIN_HOOK__HANDLE_DEVICE_VMA, kfd_plugin_handle_vma)
 
 static int kfd_plugin_update_vma(const char *path, const uint64_t addr,
 				 const uint64_t old_offset, uint64_t *new_offset, int *fd)
@@ -189,7 +211,7 @@ static int kfd_plugin_update_vma(const char *path, const uint64_t addr,
 	return restore_vma(criu_get_image_dir(), path, addr, old_offset, new_offset, fd);
 }
 
-CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__UPDATE_VMA_MAP, kfd_plugin_update_vma)
+REGISTER_HOOK(CR_PLUGIN_HOOK__UPDATE_VMA_MAP, kfd_plugin_update_vma)
 
 static int kfd_plugin_resume(int pid)
 {
@@ -198,4 +220,4 @@ static int kfd_plugin_resume(int pid)
 	return !ret || ret == -ENOTSUP ? ret : -1;
 }
 
-CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESUME_DEVICES_LATE, kfd_plugin_resume)
+REGISTER_HOOK(CR_PLUGIN_HOOK__RESUME_DEVICES_LATE, kfd_plugin_resume)

@@ -252,7 +252,6 @@ int restore_state_get(int dir, struct restore_state **out)
 
 	if (ret || state.slots)
 		return ret;
-	criu_compare_headers();
 	ret = match_gpus(&state);
 	if (!ret) {
 		note_expected(&state);

@@ -289,7 +289,7 @@ damaged()
 
 load_modules num_gpus=2
 echo "KTAP version 1"
-echo "1..46"
+echo "1..47"
 no_gpu
 round_trip bos bos 1
 round_trip idle idle 1
@@ -315,6 +315,7 @@ no_render_node
 containers
 damaged
 options
+another_criu
 missing_image
 without_plugin
 round_trip inherited inherited 2

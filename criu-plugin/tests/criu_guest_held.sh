@@ -39,6 +39,28 @@ options()
 	result options
 }
 
+# A plugin that was built for another criu says so, and nothing is stopped or made.
+another_criu()
+{
+	local ours=$PLUGIN_DIR other=$PLUGIN_DIR/tests/other_criu
+	local seized='Seized task' message='built for criu .*: build it with the headers of this criu'
+
+	start bos 1
+	PLUGIN_DIR=$other refused_with "$message"
+	grep -q "$seized" $dir/img/dump.log && why "the program was stopped"
+	if run_criu dump -t "$PID"; then
+		gone
+		grep -q "$seized" $dir/img/dump.log || why "criu does not say \"$seized\""
+		PLUGIN_DIR=$other restore_refused "$message"
+		pgrep -x gpu_user > /dev/null && why "something was restored"
+		PLUGIN_DIR=$ours
+		run_criu restore -d && finish 1
+	fi
+	PLUGIN_DIR=$ours
+	kill -9 "$PID" 2>/dev/null
+	result another_criu
+}
+
 # Each image of a GPU taken away, and cut short
 missing_image()
 {
