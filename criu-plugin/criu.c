@@ -12,7 +12,8 @@
  *  - Up to 3.18 criu duplicates the fd that UPDATE_VMA_MAP gives it, since 3.19
  *    it owns that fd, and closes it.
  *  - Up to 3.19 criu runs scripts after it has unloaded plugins, so that these
- *    can still make a dump fail; since 4.0 before.
+ *    can still make a dump fail; since 4.0 before, but it has a hook then for
+ *    when all is stopped.
  *  - Since 4.1 criu's inventory lists the plugins that a restore needs.
  *
  * Each process has one thread when hooks are called: no locking.

@@ -66,10 +66,13 @@ static bool tree_has_rings(void)
 	return refused_rings;
 }
 
+/* All processes have been looked at since they were stopped. */
+static bool looked_for_stray;
+
 /* criu has asked nothing, and is done: did a process lose its state meanwhile? */
 static void check_unasked(void)
 {
-	if (foreign_tree_is_checked() || !stray_check_tree())
+	if (looked_for_stray || foreign_tree_is_checked() || !stray_check_tree())
 		return;
 	if (criu_fail_dump())
 		unlinkat(criu_get_image_dir(), "inventory.img", 0);
@@ -90,6 +93,7 @@ static void kfd_plugin_exit(int stage, int ret)
 	else if (stage == CR_PLUGIN_STAGE__DUMP)
 		check_unasked();
 	looked_for_rings = false;
+	looked_for_stray = false;
 	required = false;
 	dump_finish();
 	inventory_finish(criu_get_image_dir(), ret);
@@ -182,6 +186,29 @@ static CR_PLUGIN_HOOK__RESTORE_EXT_FILE_t *const kfd_plugin_restore_file =
 			      restore_ext_file_once, restore_ext_file);
 
 CR_PLUGIN_REGISTER_HOOK(CR_PLUGIN_HOOK__RESTORE_EXT_FILE, kfd_plugin_restore_file)
+
+/*
+ * The tree is stopped, and nothing of it written yet. criu calls this for each
+ * process, with or without a GPU; the first call looks at all of them. Not to
+ * have done anything with it leaves it to other plugins.
+ */
+static int kfd_plugin_all_stopped(int pid)
+{
+	(void)pid;
+	if (!looked_for_stray && stray_check_tree())
+		return -1;
+	looked_for_stray = true;
+	return -ENOTSUP;
+}
+
+/* CHECKPOINT_DEVICES is there since 4.0: a header before that does not name it. */
+#define CHECKPOINT_DEVICES	11
+
+static void __attribute__((constructor)) register_checkpoint_devices(void)
+{
+	if (CR_PLUGIN_HOOK__MAX > CHECKPOINT_DEVICES)
+		CR_PLUGIN_DESC.hooks[CHECKPOINT_DEVICES] = (void *)kfd_plugin_all_stopped;
+}
 
 static int kfd_plugin_handle_vma(int fd, const struct stat *st)
 {

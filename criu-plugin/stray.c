@@ -14,8 +14,9 @@
  *  - when criu loads the plugin, as there may be no such file in all of the
  *    tree. Nothing has been stopped yet. Who closes /dev/kfd later than this
  *    is found by the next;
- *  - when criu unloads it, if it has asked nothing. It is about to say that all
- *    went well, and criu.c makes it say that it did not.
+ *  - when criu, since 4.0, has stopped all of the tree and says so;
+ *  - when an older one unloads it, if it has asked nothing. It is about to say
+ *    that all went well, and criu.c makes it say that it did not.
  *
  * A process that has only opened the file to see whether it can has nothing to
  * lose, and our driver says so. Of mainline's nobody knows.

@@ -141,7 +141,35 @@ static void test_no_retry_after_failure(void)
 	flow_done();
 }
 
+/* criu calls it since 4.0, when all is stopped: a last look, and no more than that. */
+static void test_all_stopped(void)
+{
+	int (*hook)(int pid) = NULL;
+
+	if (CR_PLUGIN_HOOK__MAX > 11)
+		hook = CR_PLUGIN_DESC.hooks[11];
+	flow_one_gpu();
+	fake.traced = true;
+	CHECK(!CR_PLUGIN_DESC.init(CR_PLUGIN_STAGE__DUMP));
+	CHECK(!!hook == (CR_PLUGIN_HOOK__MAX >= 12));
+	if (!hook)
+		return;
+	CHECK(hook(4242) == -ENOTSUP && hook(4243) == -ENOTSUP);
+	CHECK(!strcmp(ktap_log, "kfd_plugin: loaded, stage 0\n"));
+	CR_PLUGIN_DESC.exit(CR_PLUGIN_STAGE__DUMP, 0);
+
+	/* it has closed /dev/kfd since the plugin was loaded */
+	CHECK(!CR_PLUGIN_DESC.init(CR_PLUGIN_STAGE__DUMP));
+	fake.users[0] = (struct sys_user) { 4242, 9000 };
+	fake.nr_users = 1;
+	CHECK(hook(4242) == -1);
+	CHECK(ktap_logged("process 42: has state of a GPU, and no file of /dev/kfd"));
+	CR_PLUGIN_DESC.exit(CR_PLUGIN_STAGE__DUMP, -1);
+	flow_done();
+}
+
 static const struct ktap_test tests[] = {
+	{ "all_stopped", test_all_stopped },
 	{ "this_criu", test_this_criu },
 	{ "no_retry", test_no_retry },
 	{ "no_retry_of_anothers", test_no_retry_of_anothers },
