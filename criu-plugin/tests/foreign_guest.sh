@@ -59,7 +59,11 @@ left syncobj_fd 1 "$held a sync object"
 left sync_file 1 "$held a sync file"
 left dmabuf 1 "$held a DMA-BUF"
 left dmabuf_mapped 1 "${error}process [0-9]+: maps a DMA-BUF at"
-left pidfd 1 "Can't dump file [0-9]+ of that type .*pidfd"
+if grep -q pidfd_entry "$(command -v criu)"; then
+	comes_back pidfd 1	# since 4.1
+else
+	left pidfd 1 "Can't dump file [0-9]+ of that type .*pidfd"
+fi
 left smi 1 "${error}the driver refused: PROCESS_INFO EISCONN"
 left card 1 "${error}process [0-9]+: has /dev/dri/card0 open"
 left freed 1 "${error}process [0-9]+: maps .* where no buffer of KFD"
