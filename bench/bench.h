@@ -7,6 +7,7 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -24,6 +25,7 @@
  * @few_remaps: buffers in the smaller one
  * @idle_s: seconds for which an idle GPU is watched
  * @repeats: times that a dump is repeated; the fastest counts
+ * @turns: times that each of two plugins dumps and restores; the median counts
  */
 struct sizes {
 	unsigned int big_mib, small_mib;
@@ -32,6 +34,7 @@ struct sizes {
 	unsigned int many_remaps, few_remaps;
 	unsigned int idle_s;
 	unsigned int repeats;
+	unsigned int turns;
 };
 
 /**
@@ -62,22 +65,41 @@ void in_child(void (*fn)(void *arg), void *arg);
 /**
  * struct target - a process to be dumped
  * @pid: its pid, 0 when there is none
+ * @word: path of the file that it says something in
  */
 struct target {
 	pid_t pid;
+	char word[64];
+};
+
+/**
+ * struct cost - what a run of criu took
+ * @seconds: wall clock
+ * @rss_mib: peak resident memory of criu and of the children it waited for
+ */
+struct cost {
+	double seconds;
+	double rss_mib;
 };
 
 void target_start(struct target *t, unsigned int vram_mib, unsigned int anon_mib);
+void target_check(struct target *t);
 void target_kill(struct target *t);
+void target_await_end(struct target *t);
+struct cost criu_dump(struct target *t, const char *plugin_dir, bool leave_running);
+struct cost criu_restore(const char *plugin_dir);
+void criu_forget(void);
 
 void figures_criu(const struct sizes *sz);
 void figures_criu_memory(const struct sizes *sz);
+void figures_plugins(const struct sizes *sz);
 void figures_uapi(const struct sizes *sz);
 void figures_svm(const struct sizes *sz);
 void figures_remap(const struct sizes *sz);
 void figures_idle(const struct sizes *sz);
 
 extern const char *criu_plugin_dir;	/* where kfd_plugin.so is */
+extern const char *amdgpu_plugin_dir;	/* where criu's own plugin is, or NULL */
 extern const char *target_path;		/* the program to be dumped */
 extern const char *work_dir;		/* on tmpfs */
 

@@ -6,9 +6,10 @@ set -u
 # shellcheck source=demo/guest_lib.sh
 . demo/guest_lib.sh
 
-args=()
+args=(--plugin "$PLUGIN_DIR")
 [ "${QUICK:-0}" = 1 ] && args+=(--quick)
 [ -n "${ONLY:-}" ] && args+=(--only "$ONLY")
+[ -n "${AMDGPU_PLUGIN:-}" ] && args+=(--amdgpu-plugin "$AMDGPU_PLUGIN")
 
 load_modules vram_mb=1280
 echo "kernel $KVER, $(criu --version | head -n 1 | sed 's/Version: /criu /'), $(nproc) CPUs"

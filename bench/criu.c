@@ -22,16 +22,6 @@
 
 #define MIB 1048576.0
 
-/**
- * struct cost - what a run of criu took
- * @seconds: wall clock
- * @rss_mib: peak resident memory of criu and of the children it waited for
- */
-struct cost {
-	double seconds;
-	double rss_mib;
-};
-
 static char image_dir[64];
 
 static void run_quietly(char *const argv[])
@@ -69,12 +59,12 @@ static void show_log(const char *verb)
 		fprintf(stderr, "bench: no log\n");
 }
 
-/* criu VERB [EXTRA...]: run it and take its cost */
-static struct cost run_criu(const char *verb, const char *const *extra)
+/* criu VERB [EXTRA...] with a plugin: run it and take its cost */
+static struct cost run_criu(const char *verb, const char *plugin_dir, const char *const *extra)
 {
 	char *log = text("%s.log", verb);
 	const char *argv[24] = { "criu", verb, "-D", image_dir, "-o", log, "-v2",
-				 "-L", criu_plugin_dir };
+				 "-L", plugin_dir };
 	unsigned int n = 9;
 	struct rusage usage;
 	struct cost cost;
@@ -104,82 +94,46 @@ static struct cost run_criu(const char *verb, const char *const *extra)
 	return cost;
 }
 
-static struct cost dump(const struct target *t, int leave_running)
+/**
+ * criu_dump() - dump a process, into a directory that was empty
+ * @t: the process
+ * @plugin_dir: where the plugin is
+ * @leave_running: else it is gone afterwards
+ *
+ * Return: what it took.
+ */
+struct cost criu_dump(struct target *t, const char *plugin_dir, bool leave_running)
 {
 	char pid[16];
 	/* libhsakmt keeps an unlinked semaphore mapped */
 	const char *extra[] = { "-t", pid, "--link-remap", leave_running ? "-R" : NULL, NULL };
+	struct cost cost;
 
 	snprintf(pid, sizeof(pid), "%d", t->pid);
 	fresh_image_dir();
-	return run_criu("dump", extra);
+	cost = run_criu("dump", plugin_dir, extra);
+	if (!leave_running)
+		target_await_end(t);
+	return cost;
 }
 
 /**
- * target_start() - start a process to be dumped and wait until it is ready
- * @t: filled in
- * @vram_mib: VRAM that it holds; with none it does not use the driver at all
- * @anon_mib: plain memory that it holds
+ * criu_restore() - restore what criu_dump() left
+ * @plugin_dir: where the plugin is
+ *
+ * Return: what it took.
  */
-void target_start(struct target *t, unsigned int vram_mib, unsigned int anon_mib)
+struct cost criu_restore(const char *plugin_dir)
 {
-	static unsigned int count;
-	char *ready = text("%s/ready-%u", work_dir, count);
-	char *log = text("%s/target-%u.log", work_dir, count++);
-	char *vram = text("%u", vram_mib), *anon = text("%u", anon_mib);
-	double end = now() + 120;
-	int status, fd;
+	const char *extra[] = { "-d", NULL };
 
-	t->pid = fork();
-	if (t->pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!t->pid) {
-		/* nothing that criu would have to ask about: no terminal, no pipes */
-		setsid();
-		fd = open("/dev/null", O_RDONLY);
-		dup2(fd, 0);
-		fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-		dup2(fd, 1);
-		dup2(fd, 2);
-		for (fd = 3; fd < 64; fd++)
-			close(fd);
-		execl(target_path, "target", ready, vram, anon, NULL);
-		_exit(127);
-	}
-	while (access(ready, F_OK)) {
-		if (waitpid(t->pid, &status, WNOHANG) == t->pid || now() > end) {
-			char *cat[] = { "cat", log, NULL };
-
-			run_quietly(cat);
-			die("the process with %u MiB VRAM does not start", vram_mib);
-		}
-		usleep(20000);
-	}
-	unlink(ready);
-	free(ready);
-	free(log);
-	free(vram);
-	free(anon);
+	return run_criu("restore", plugin_dir, extra);
 }
 
-/**
- * target_kill() - end a process and wait until it is gone
- * @t: the process, our child or not
- */
-void target_kill(struct target *t)
+/** criu_forget() - remove the images of the last dump */
+void criu_forget(void)
 {
-	double end = now() + 60;
-
-	if (!t->pid)
-		return;
-	kill(t->pid, SIGKILL);
-	/* a restored one is init's child, not ours */
-	while (waitpid(t->pid, NULL, WNOHANG) != t->pid && !kill(t->pid, 0)) {
-		if (now() > end)
-			die("process %d does not die", t->pid);
-		usleep(20000);
-	}
-	t->pid = 0;
+	fresh_image_dir();
 }
 
 /**
@@ -202,7 +156,7 @@ void figures_criu(const struct sizes *sz)
 	/* the first round warms up what stays cached and does not count */
 	for (unsigned int r = 0; r <= sz->repeats; r++) {
 		for (unsigned int k = 0; k < KINDS; k++) {
-			double s = dump(&t[k], 1).seconds;
+			double s = criu_dump(&t[k], criu_plugin_dir, true).seconds;
 
 			if (r)
 				sec[k][r - 1] = s;
@@ -252,21 +206,18 @@ static double peak_rss(pid_t pid)
  */
 static void criu_memory(unsigned int vram_mib, double *dumping, double *restoring)
 {
-	const char *extra[] = { "-d", NULL };
 	struct target t;
 	double task;
 
 	progress("memory used by criu with %u MiB of VRAM", vram_mib);
 	target_start(&t, vram_mib, 0);
-	*dumping = dump(&t, 0).rss_mib;
-	if (waitpid(t.pid, NULL, 0) != t.pid)
-		die("the dumped process is not gone");
-	*restoring = run_criu("restore", extra).rss_mib;
+	*dumping = criu_dump(&t, criu_plugin_dir, false).rss_mib;
+	*restoring = criu_restore(criu_plugin_dir).rss_mib;
 	task = peak_rss(t.pid);
 	if (task > *restoring)
 		*restoring = task;
 	target_kill(&t);
-	fresh_image_dir();
+	criu_forget();
 }
 
 /**

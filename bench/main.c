@@ -23,6 +23,7 @@
 #include "bench.h"
 
 const char *criu_plugin_dir;
+const char *amdgpu_plugin_dir;
 const char *target_path = "build/bench/target";
 const char *work_dir = "/tmp/bench";
 
@@ -42,7 +43,7 @@ static const struct sizes full = {
 	.rss_big_mib = 1024, .rss_small_mib = 64, .rss_limit_mib = 64,
 	.many_bos = 10000, .few_bos = 1000,
 	.many_remaps = 1000, .few_remaps = 100,
-	.idle_s = 10, .repeats = 5,
+	.idle_s = 10, .repeats = 5, .turns = 9,
 };
 
 /* The same figures, sooner: for "make check". The limits scale with the sizes. */
@@ -51,7 +52,7 @@ static const struct sizes quick = {
 	.rss_big_mib = 304, .rss_small_mib = 64, .rss_limit_mib = 16,
 	.many_bos = 4000, .few_bos = 400,
 	.many_remaps = 300, .few_remaps = 30,
-	.idle_s = 5, .repeats = 8,
+	.idle_s = 5, .repeats = 8, .turns = 9,
 };
 
 void die(const char *fmt, ...)
@@ -348,15 +349,51 @@ static unsigned int print_table(void)
 	return missed;
 }
 
+/* absolute: criu changes to the image directory before it looks */
+static const char *directory_with(const char *dir, const char *file)
+{
+	const char *path = realpath(dir, NULL);
+
+	if (!path || access(text("%s/%s", path, file), R_OK))
+		die("no %s in %s", file, dir);
+	return path;
+}
+
+/* Which parts, by letters, and what for. */
+static const struct {
+	char letter;
+	void (*take)(const struct sizes *sz);
+} parts[] = {
+	{ 'a', figures_criu },
+	{ 'p', figures_plugins },
+	{ 'u', figures_uapi },
+	{ 's', figures_svm },
+	{ 'r', figures_remap },
+	{ 'm', figures_criu_memory },
+	{ 'i', figures_idle },
+};
+
+#define NR_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static void take_figures(const struct sizes *sz, const char *only)
+{
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		if (strchr(only, parts[i].letter))
+			parts[i].take(sz);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{ "quick", no_argument, NULL, 'q' },
 		{ "only", required_argument, NULL, 'o' },
+		{ "plugin", required_argument, NULL, 'p' },
+		{ "amdgpu-plugin", required_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 }
 	};
+	const char *plugin = "build/criu-plugin";
 	const struct sizes *sz = &full;
-	static const char all[] = "ausrim";
+	static const char all[] = "ausrimp";
 	const char *only = all;
 	unsigned int missed;
 	int c;
@@ -368,32 +405,23 @@ int main(int argc, char **argv)
 			lenient = true;
 		} else if (c == 'o') {
 			only = optarg;
+		} else if (c == 'p') {
+			plugin = optarg;
+		} else if (c == 'a') {
+			amdgpu_plugin_dir = directory_with(optarg, "amdgpu_plugin.so");
 		} else {
-			die("usage: kfd_bench [--quick] [--only LETTERS] "
+			die("usage: kfd_bench [--quick] [--only LETTERS] [--plugin DIR] "
+			    "[--amdgpu-plugin DIR] "
 			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, "
-			    "r new CPU addresses, i idle; default all)");
+			    "r new CPU addresses, i idle, p criu's own plugin; default all)");
 		}
 	}
 	if (only[strspn(only, all)])
 		die("--only %s: not letters of \"%s\"", only, all);
-	/* absolute: criu changes to the image directory before it looks */
-	criu_plugin_dir = realpath("build/criu-plugin", NULL);
-	if (!criu_plugin_dir)
-		die("no build/criu-plugin: run in the top directory, after make");
+	criu_plugin_dir = directory_with(plugin, "kfd_plugin.so");
 	if (mkdir(work_dir, 0700) && errno != EEXIST)
 		die("%s: %s", work_dir, strerror(errno));
-	if (strchr(only, 'a'))
-		figures_criu(sz);
-	if (strchr(only, 'u'))
-		figures_uapi(sz);
-	if (strchr(only, 's'))
-		figures_svm(sz);
-	if (strchr(only, 'r'))
-		figures_remap(sz);
-	if (strchr(only, 'm'))
-		figures_criu_memory(sz);
-	if (strchr(only, 'i'))
-		figures_idle(sz);
+	take_figures(sz, only);
 	if (!num_rows)
 		die("nothing measured");
 	missed = print_table();

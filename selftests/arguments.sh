@@ -84,8 +84,8 @@ bench_is_refused()
 {
 	local bad
 
-	for bad in QUICK=2 QUICK=-1 ONLY=z ONLY=az ONLY=ausrima KERNEL=nonsense KERNEL=debug \
-		STEPS=1 ONLY nonsense ""; do
+	for bad in QUICK=2 QUICK=-1 ONLY=z ONLY=az ONLY=ausrimpa KERNEL=nonsense KERNEL=debug \
+		AMDGPU_PLUGIN=/nowhere CRIU=/nowhere STEPS=1 ONLY nonsense ""; do
 		refused bench/run "$bad"
 	done
 	refused env ONLY=z bench/run
@@ -101,8 +101,8 @@ demo_is_run()
 	grep -e "--env STEPS=4096 " "$tmp/booted"
 	demo/run DEMO=liveupdate "PLAN=$(printf 'nl%.0s' {1..31})"
 	grep -e "--env PLAN=nlnl" "$tmp/booted"
-	bench/run ONLY=ausrim QUICK=1
-	grep -e "--env QUICK=1 --env ONLY=ausrim " "$tmp/booted"
+	bench/run ONLY=ausrimp QUICK=1
+	grep -e "--env QUICK=1 --env ONLY=ausrimp " "$tmp/booted"
 }
 
 # in another release's root, with what was built in there
