@@ -4,11 +4,13 @@
  *
  * A few threads take windows of the buffers from a common counter, map one
  * window at a time and unmap it again, so neither memory nor address space
- * depends on the size of a buffer. A window is worked on in chunks small
- * enough for the CPU's cache: saving looks at each page for zeros, hashes the
- * rest and hands it to the kernel straight from the mapping with one
- * pwritev() per chunk; loading reads straight into the mapping with one
- * preadv() per chunk and hashes what arrived. There is no buffer in between.
+ * depends on the size of a buffer. To unmap one, all CPUs that the threads run
+ * on have to forget it, so there are only a few for each thread. A window is
+ * worked on in chunks small enough for the CPU's cache: saving looks at each
+ * page for zeros, hashes the rest and hands it to the kernel straight from the
+ * mapping with one pwritev() per chunk; loading reads straight into the mapping
+ * with one preadv() per chunk and hashes what arrived. There is no buffer in
+ * between.
  *
  * Each thread writes a file of its own: the kernel lets one writer at a time
  * into a file.
@@ -53,6 +55,7 @@
 struct run {
 	struct contents_job *job;
 	bool load;
+	uint64_t window;		/* bytes of one */
 	uint64_t *first_window;		/* per buffer, and the total at the end */
 	atomic_ullong next_window;
 	atomic_bool stop;
@@ -330,7 +333,7 @@ static void do_window(struct worker *w, unsigned int index, uint64_t start)
 {
 	struct contents_obj *obj = &w->run->job->objs[index];
 	uint64_t left = obj->size - start;
-	size_t len = left < CONTENTS_WINDOW ? left : CONTENTS_WINDOW;
+	size_t len = left < w->run->window ? left : w->run->window;
 	int prot = w->run->load ? PROT_READ | PROT_WRITE : PROT_READ;
 	/* What lies before the window is mapped along, but not touched. */
 	uint64_t skip = obj->from_start ? start : 0;
@@ -362,7 +365,7 @@ static void work(struct worker *w)
 			break;
 		while (n >= run->first_window[w->obj + 1])
 			w->obj++;
-		do_window(w, w->obj, (n - run->first_window[w->obj]) * CONTENTS_WINDOW);
+		do_window(w, w->obj, (n - run->first_window[w->obj]) * run->window);
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_mutex_lock(&run->lock);
@@ -425,32 +428,65 @@ static void run_threads(struct run *run, unsigned int threads)
 			job->file_sizes[i] = workers[i].end;
 }
 
+/**
+ * contents_window() - how much of a buffer a thread maps at a time
+ * @bytes: in all buffers
+ * @threads: that share them
+ *
+ * Return: four windows for each thread, so that they end at about the same
+ * time; but from CONTENTS_WINDOW to CONTENTS_MAX_WINDOW, in whole chunks.
+ */
+uint64_t contents_window(uint64_t bytes, unsigned int threads)
+{
+	uint64_t window = bytes / threads / 4;
+
+	if (window < CONTENTS_WINDOW)
+		return CONTENTS_WINDOW;
+	if (window > CONTENTS_MAX_WINDOW)
+		return CONTENTS_MAX_WINDOW;
+	return window - window % CONTENTS_CHUNK;
+}
+
+/* Cut the buffers into windows; their number, or 0 when there is no memory. */
+static uint64_t cut_windows(struct run *run, unsigned int threads)
+{
+	struct contents_job *job = run->job;
+	uint64_t bytes = 0, windows = 0;
+	unsigned int i;
+
+	run->first_window = calloc(job->nr_objs + 1ul, sizeof(*run->first_window));
+	if (!run->first_window) {
+		job->what = CONTENTS_MEMORY;
+		job->err = ENOMEM;
+		return 0;
+	}
+	for (i = 0; i < job->nr_objs; i++)
+		bytes += job->objs[i].size;
+	run->window = contents_window(bytes, threads);
+	for (i = 0; i < job->nr_objs; i++) {
+		run->first_window[i] = windows;
+		windows += job->objs[i].size / run->window +
+			   !!(job->objs[i].size % run->window);
+	}
+	run->first_window[i] = windows;
+	return windows;
+}
+
 static int run_job(struct contents_job *job, bool load)
 {
 	struct run run = { .job = job, .load = load,
 			   .lock = PTHREAD_MUTEX_INITIALIZER };
-	unsigned int i, threads = job->threads;
-	uint64_t windows = 0;
+	unsigned int threads = job->threads;
+	uint64_t windows;
 
 	job->what = CONTENTS_OK;
 	job->err = 0;
 	job->stored = 0;
-	run.first_window = calloc(job->nr_objs + 1ul, sizeof(*run.first_window));
-	if (!run.first_window) {
-		job->what = CONTENTS_MEMORY;
-		job->err = ENOMEM;
-		return -ENOMEM;
-	}
-	for (i = 0; i < job->nr_objs; i++) {
-		run.first_window[i] = windows;
-		windows += job->objs[i].size / CONTENTS_WINDOW +
-			   !!(job->objs[i].size % CONTENTS_WINDOW);
-	}
-	run.first_window[i] = windows;
 	if (threads > CONTENTS_MAX_FILES)
 		threads = CONTENTS_MAX_FILES;
 	if (!load && threads > job->nr_files)
 		threads = job->nr_files;
+	windows = threads ? cut_windows(&run, threads) : 0;
 	if (threads > windows)
 		threads = windows;
 	if (threads)

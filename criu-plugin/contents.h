@@ -13,8 +13,9 @@
 #define CONTENTS_PAGE		4096UL
 /* The unit of checksums; 64 pages, so that one word says which are stored. */
 #define CONTENTS_CHUNK		(64 * CONTENTS_PAGE)
-/* How much of a buffer a thread has mapped at a time. */
+/* How much of a buffer a thread has mapped at a time: see contents_window(). */
 #define CONTENTS_WINDOW		(32 * CONTENTS_CHUNK)
+#define CONTENTS_MAX_WINDOW	(4 * CONTENTS_WINDOW)
 /* Files that the contents of one process are spread over, at most. */
 #define CONTENTS_MAX_FILES	8
 /* Every contents file begins with this many bytes of header. */
@@ -122,6 +123,7 @@ struct contents_job {
 };
 
 unsigned int contents_default_threads(void);
+uint64_t contents_window(uint64_t bytes, unsigned int threads);
 int contents_save(struct contents_job *job);
 int contents_load(struct contents_job *job);
 const char *contents_what_text(enum contents_what what);

@@ -134,6 +134,35 @@ static void test_round_trip(void)
 	}
 }
 
+/* One thread, and so much that its windows are longer than the shortest. */
+static void test_long_windows(void)
+{
+	uint64_t size = 5 * CONTENTS_WINDOW + 3 * CONTENTS_PAGE;
+	struct setup s;
+
+	CHECK(contents_window(2 * size, 1) > CONTENTS_WINDOW);
+	s.objs[0] = new_obj(size);
+	s.objs[1] = new_obj(size);
+	fill(s.objs[0].fd, size, 1, 16);
+	fill(s.objs[1].fd, size, 2, 5);
+	prepare(&s, 2, 1);
+	CHECK(!contents_save(&s.job));
+	s.job.threads = 2;
+	load_and_compare(&s);
+}
+
+static void test_window(void)
+{
+	CHECK(contents_window(0, 1) == CONTENTS_WINDOW);
+	CHECK(contents_window(4 * CONTENTS_WINDOW, 1) == CONTENTS_WINDOW);
+	CHECK(contents_window(256 * MIB, 2) == 32 * MIB);
+	CHECK(contents_window(256 * MIB + CONTENTS_PAGE, 2) == 32 * MIB);
+	CHECK(contents_window(256 * MIB, 8) == CONTENTS_WINDOW);
+	CHECK(contents_window(1024 * MIB, 1) == CONTENTS_MAX_WINDOW);
+	CHECK(contents_window(~0ULL, 8) == CONTENTS_MAX_WINDOW);
+	CHECK(!(contents_window(259 * MIB + 12345, 3) % CONTENTS_CHUNK));
+}
+
 static void test_offset(void)
 {
 	struct setup s;
@@ -371,14 +400,18 @@ static long peak_kib(void)
 	return ru.ru_maxrss;
 }
 
-/* Memory does not grow with the buffer: windows are unmapped again. */
+/*
+ * Memory does not grow with the buffer: windows are unmapped again. Pages of a
+ * memfd count while they are mapped, so both have the longest windows.
+ */
 static void test_memory(void)
 {
 	struct setup s;
 	long small;
 
-	s.objs[0] = new_obj(64 * MIB);
-	fill(s.objs[0].fd, 64 * MIB, 1, 16);
+	CHECK(contents_window(256 * MIB, 2) == CONTENTS_MAX_WINDOW);
+	s.objs[0] = new_obj(256 * MIB);
+	fill(s.objs[0].fd, 256 * MIB, 1, 16);
 	prepare(&s, 1, 2);
 	CHECK(!contents_save(&s.job));
 	small = peak_kib();
@@ -391,6 +424,8 @@ static void test_memory(void)
 
 static const struct ktap_test tests[] = {
 	{ "round_trip", test_round_trip },
+	{ "long_windows", test_long_windows },
+	{ "window", test_window },
 	{ "offset", test_offset },
 	{ "from_start", test_from_start },
 	{ "zero", test_zero },
