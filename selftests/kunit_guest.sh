@@ -17,7 +17,7 @@ here=$(dirname "$(readlink -f "$0")")
 top=$(dirname "$here")
 modules=${MODULES:-$top/build/$(uname -r)}
 results=/sys/kernel/debug/kunit
-suites=(kfd_gate kfd_image kfd_mqd sim_packet sim_ring sim_svm sim_retry)
+suites=(kfd_gate kfd_image kfd_mirror kfd_mqd sim_packet sim_ring sim_svm sim_retry)
 # shellcheck source=demo/guest_lib.sh
 . "$top/demo/guest_lib.sh"
 # shellcheck source=selftests/ktap_lib.sh

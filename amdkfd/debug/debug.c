@@ -52,6 +52,7 @@ MODULE_PARM_DESC(kunit, "Run the KUnit suites at load");
 static struct kunit_suite *const kfd_suites[] = {
 	&kfd_gate_suite,
 	&kfd_image_suite,
+	&kfd_mirror_suite,
 	&kfd_mqd_suite,
 };
 

@@ -11,6 +11,7 @@ struct kunit_suite;
 
 extern struct kunit_suite kfd_gate_suite;
 extern struct kunit_suite kfd_image_suite;
+extern struct kunit_suite kfd_mirror_suite;
 extern struct kunit_suite kfd_mqd_suite;
 
 extern struct kunit_suite sim_packet_suite;
