@@ -40,6 +40,18 @@ struct shared {
 	volatile int kfd;
 };
 
+/* What a test shares with its child, and the VRAM that is taken before it. */
+static int start(struct kfd *k, struct shared **shared, uint64_t *vram)
+{
+	int ret;
+
+	*shared = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (*shared == MAP_FAILED)
+		return -errno;
+	ret = kfd_start(k);
+	return ret || !kfd_sim_present() ? ret : kfd_sim_get(0, "vram_used", vram);
+}
+
 FIXTURE(stranger)
 {
 	struct kfd k;
@@ -79,14 +91,9 @@ FIXTURE_VARIANT_ADD(stranger, set_attr)
 
 FIXTURE_SETUP(stranger)
 {
-	self->shared = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)self->shared);
 	/* before anything of KFD: the server is a child */
 	self->slow_ret = kfd_slow_start(&self->slow, 64, variant->ahead);
-	ASSERT_OK(kfd_start(&self->k));
-	if (kfd_sim_present())
-		ASSERT_OK(kfd_sim_get(0, "vram_used", &self->vram));
+	ASSERT_OK(start(&self->k, &self->shared, &self->vram));
 }
 
 FIXTURE_TEARDOWN(stranger)
@@ -292,12 +299,7 @@ FIXTURE(killed)
 
 FIXTURE_SETUP(killed)
 {
-	self->shared = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			    -1, 0);
-	ASSERT_NE(MAP_FAILED, (void *)self->shared);
-	ASSERT_OK(kfd_start(&self->k));
-	if (kfd_sim_present())
-		ASSERT_OK(kfd_sim_get(0, "vram_used", &self->vram));
+	ASSERT_OK(start(&self->k, &self->shared, &self->vram));
 }
 
 FIXTURE_TEARDOWN(killed)

@@ -254,40 +254,39 @@ static void svm_end_fault(struct kfd_svm *svm, const struct kfd_svm_fault *fault
 	svm_reply(pdd, fault->va, !ret || ret == -EAGAIN);
 }
 
+/* Whether a fault waits for pages from now on; returns whether one did. */
+static bool svm_set_waits(struct kfd_svm *svm, bool waits)
+{
+	bool waited;
+
+	spin_lock(&svm->fault_lock);
+	waited = svm->waits;
+	svm->waits = waits;
+	spin_unlock(&svm->fault_lock);
+	return waited;
+}
+
 /* Go on with this one when its pages are there; false: it has to be asked again. */
 static bool svm_wait_for_pages(struct kfd_svm *svm,
 			       const struct kfd_svm_fault *fault)
 {
-	bool waits;
-
 	if (svm->look.rounds >= SVM_MAX_ROUNDS)
 		return false;
 	svm->waiting = *fault;
-	spin_lock(&svm->fault_lock);
-	svm->waits = true;
-	spin_unlock(&svm->fault_lock);
+	svm_set_waits(svm, true);
 	svm->request.look = svm->look;
-	waits = !kfd_mirrors_fetch(&svm->process->mirrors, &svm->request);
-	if (!waits) {
-		spin_lock(&svm->fault_lock);
-		svm->waits = false;
-		spin_unlock(&svm->fault_lock);
-	}
-	return waits;
+	if (!kfd_mirrors_fetch(&svm->process->mirrors, &svm->request))
+		return true;
+	svm_set_waits(svm, false);
+	return false;
 }
 
 /* The one that has waited for pages, or the next. *@ret: what came of the wait. */
 static bool svm_next_fault(struct kfd_svm *svm, struct kfd_svm_fault *fault,
 			   int *ret)
 {
-	bool waited;
-
 	*ret = 0;
-	spin_lock(&svm->fault_lock);
-	waited = svm->waits;
-	svm->waits = false;
-	spin_unlock(&svm->fault_lock);
-	if (waited) {
+	if (svm_set_waits(svm, false)) {
 		*fault = svm->waiting;
 		svm->look = svm->request.look;
 		*ret = svm->request.ret;
@@ -363,6 +362,12 @@ void kfd_svm_faults_init(struct kfd_svm *svm)
 	kfd_fetch_request_init(&svm->request, svm_fetched);
 }
 
+static void svm_wait_no_more(struct kfd_svm *svm)
+{
+	kfd_mirrors_fetch_cancel(&svm->process->mirrors, &svm->request);
+	svm_set_waits(svm, false);
+}
+
 /**
  * kfd_svm_forget_faults() - serve what can be served now, and nothing later
  * @svm: shared virtual memory of a process whose queues do not run
@@ -371,15 +376,9 @@ void kfd_svm_faults_init(struct kfd_svm *svm)
  */
 void kfd_svm_forget_faults(struct kfd_svm *svm)
 {
-	kfd_mirrors_fetch_cancel(&svm->process->mirrors, &svm->request);
-	spin_lock(&svm->fault_lock);
-	svm->waits = false;
-	spin_unlock(&svm->fault_lock);
+	svm_wait_no_more(svm);
 	flush_work(&svm->fault_work);
 	/* That may have found another one that has to wait. */
-	kfd_mirrors_fetch_cancel(&svm->process->mirrors, &svm->request);
-	spin_lock(&svm->fault_lock);
-	svm->waits = false;
-	spin_unlock(&svm->fault_lock);
+	svm_wait_no_more(svm);
 	cancel_work_sync(&svm->fault_work);
 }
