@@ -17,6 +17,12 @@
  * there as long as there is something to do and for a second more. Who waits for
  * it waits killably; a work returns, and is queued again when the pages are there.
  *
+ * A program may change its mappings without end. It holds mmap_lock nearly always
+ * then, so a work's single try does not get it, and what was brought in is
+ * write-protected again before the work has come to look. So a work's try lasts a
+ * moment (kfd_mmap_read_lock()), the thread waits in the lock's queue like anybody,
+ * and whoever wants to (kfd_fetch_request.serve) looks before it lets go.
+ *
  * The thread is a user of the address space meanwhile, so the end of the process
  * is not told by the MMU notifier. It is looked for ten times a second: when
  * there is no other user left the thread is killed, as the process's own would
@@ -34,6 +40,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -52,6 +59,8 @@
 #define FETCH_WATCH_MS		100
 /* Pages that are brought in before others may have mmap_lock for writing. */
 #define FETCH_BATCH		64
+/* How long a work tries to get mmap_lock at most. */
+#define MMAP_SPIN_NS		(500 * NSEC_PER_USEC)
 
 /**
  * struct kfd_fetcher - what brings in memory for a process's works
@@ -65,6 +74,8 @@
  * @wait: where it waits for something to do
  * @requests: struct kfd_fetch_request that it has not begun with
  * @current_req: what it is at; NULL: nothing, or nobody wants it any more
+ * @called: the one whose @serve is being called
+ * @returned: where its end is waited for
  * @serving: it is at something
  * @alone: the last look found it the only user of the address space
  * @watch: looks for that while it is @serving; pending, it holds a reference
@@ -80,6 +91,8 @@ struct kfd_fetcher {
 	wait_queue_head_t wait;
 	struct list_head requests;
 	struct kfd_fetch_request *current_req;
+	struct kfd_fetch_request *called;
+	wait_queue_head_t returned;
 	bool serving;
 	bool alone;
 	struct delayed_work watch;
@@ -145,6 +158,44 @@ static void runs_refuse(struct kfd_runs *refused, unsigned long addr)
 	last->end = max(last->end, addr + PAGE_SIZE);
 }
 
+/* --- mmap_lock ------------------------------------------------------------- */
+
+/* Gets in between two writers, which a program can keep coming. */
+static bool mmap_read_lock_spin(struct mm_struct *mm)
+{
+	u64 end = local_clock() + MMAP_SPIN_NS;
+
+	while (local_clock() < end && !need_resched()) {
+		cpu_relax();
+		if (mmap_read_trylock(mm))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * kfd_mmap_read_lock() - take mmap_lock with locks of ours held
+ * @mm: the address space
+ *
+ * A program can have it held for as long as it likes: by a thread that waits for
+ * a page with it, and one that wants it for writing. A work of ours does not wait
+ * for that, but for as long as a system call takes that changes the address space:
+ * a program that makes one after the other leaves it free for a moment only, which
+ * a single try does not meet.
+ *
+ * Context: sleeps.
+ * Return: 0; -EINTR: killed; -EAGAIN: a work, which is to come back when a thread
+ * of the process's own has had it (a look of no pages, kfd_mirrors_fetch()).
+ */
+int kfd_mmap_read_lock(struct mm_struct *mm)
+{
+	if (mmap_read_trylock(mm))
+		return 0;
+	if (current->flags & PF_WQ_WORKER)
+		return mmap_read_lock_spin(mm) ? 0 : -EAGAIN;
+	return mmap_read_lock_killable(mm) ? -EINTR : 0;
+}
+
 /* --- pages ----------------------------------------------------------------- */
 
 /*
@@ -179,9 +230,18 @@ static int fetch_page(struct mm_struct *mm, struct kfd_look *look,
 }
 
 /*
- * A few pages from *@addr on. 1: memory has been unmapped meanwhile: what is
- * mapped there now may have no attributes, and is not to be touched.
+ * As fetch_page(). 1: memory has been unmapped meanwhile: what is mapped there now
+ * may have no attributes, and is not to be touched.
  */
+static int fetch_page_if_same(struct kfd_fetcher *f, struct kfd_look *look,
+			      unsigned long *addr)
+{
+	if (kfd_fetcher_unmaps(f) != look->unmaps)
+		return 1;
+	return fetch_page(f->mm, look, addr);
+}
+
+/* A few pages from *@addr on; as fetch_page_if_same(). */
 static int fetch_batch(struct kfd_fetcher *f, struct kfd_look *look,
 		       unsigned long *addr, unsigned long end)
 {
@@ -190,13 +250,58 @@ static int fetch_batch(struct kfd_fetcher *f, struct kfd_look *look,
 
 	if (mmap_read_lock_killable(f->mm))
 		return -EINTR;
-	for (i = 0; i < FETCH_BATCH && *addr < end && !ret; i++) {
-		ret = kfd_fetcher_unmaps(f) != look->unmaps;
-		if (!ret)
-			ret = fetch_page(f->mm, look, addr);
-	}
+	for (i = 0; i < FETCH_BATCH && *addr < end && !ret; i++)
+		ret = fetch_page_if_same(f, look, addr);
 	mmap_read_unlock(f->mm);
 	return ret;
+}
+
+/* Who has asked looks by itself, if it wants to; mmap_lock held. */
+static void fetch_serve(struct kfd_fetcher *f, struct kfd_look *look)
+{
+	struct kfd_fetch_request *req;
+
+	spin_lock(&f->lock);
+	req = f->process ? f->current_req : NULL;
+	if (req && req->serve)
+		f->called = req;
+	spin_unlock(&f->lock);
+	if (!f->called)
+		return;
+	look->in_line = true;
+	req->serve(req, look);
+	look->in_line = false;
+	spin_lock(&f->lock);
+	f->called = NULL;
+	wake_up_all(&f->returned);
+	spin_unlock(&f->lock);
+}
+
+/*
+ * A program that changes its mappings without end has changed the pages again
+ * before the work comes that wanted them. From the second time on who has asked
+ * looks before mmap_lock is let go of.
+ */
+static int fetch_in_line(struct kfd_fetcher *f, struct kfd_look *look)
+{
+	unsigned long addr;
+	unsigned int n = 0;
+	int ret = 0;
+	u32 i;
+
+	if (look->rounds < 2)
+		return 0;
+	if (mmap_read_lock_killable(f->mm))
+		return -EINTR;
+	for (i = 0; i < look->absent.n && !ret; i++) {
+		addr = look->absent.run[i].start;
+		while (addr < look->absent.run[i].end && n++ < FETCH_BATCH && !ret)
+			ret = fetch_page_if_same(f, look, &addr);
+	}
+	if (!ret)
+		fetch_serve(f, look);
+	mmap_read_unlock(f->mm);
+	return min(ret, 0);
 }
 
 /* 0: as much as can be had is there, or has been; -ENOMEM, -EINTR: killed */
@@ -363,6 +468,8 @@ static int fetcher_thread(void *data)
 			ret = -ESRCH;
 			if (mmget_not_zero(f->mm)) {
 				ret = fetch(f, &look);
+				if (!ret)
+					ret = fetch_in_line(f, &look);
 				/* Its end waits for nobody here. */
 				mmput_async(f->mm);
 			}
@@ -401,6 +508,7 @@ struct kfd_fetcher *kfd_fetcher_create(struct kfd_process *p,
 	f->pasid = p->pasid;
 	spin_lock_init(&f->lock);
 	init_waitqueue_head(&f->wait);
+	init_waitqueue_head(&f->returned);
 	INIT_LIST_HEAD(&f->requests);
 	INIT_DELAYED_WORK(&f->watch, fetcher_watch);
 	return f;
@@ -412,8 +520,8 @@ struct kfd_fetcher *kfd_fetcher_create(struct kfd_process *p,
  *
  * Who waits is told (-ESRCH). The thread is not waited for.
  *
- * Context: sleeps. A @done may be running when it is called, and none is when it
- * has returned.
+ * Context: sleeps. A @done or @serve may be running when it is called, and none is
+ * when it has returned.
  */
 void kfd_fetcher_close(struct kfd_fetcher *f)
 {
@@ -421,6 +529,9 @@ void kfd_fetcher_close(struct kfd_fetcher *f)
 
 	spin_lock(&f->lock);
 	WRITE_ONCE(f->process, NULL);
+	spin_unlock(&f->lock);
+	wait_event(f->returned, !READ_ONCE(f->called));
+	spin_lock(&f->lock);
 	if (f->current_req) {
 		fetch_done_locked(f->current_req, -ESRCH);
 		f->current_req = NULL;
@@ -466,15 +577,19 @@ void kfd_fetcher_tell_unmap(struct kfd_fetcher *f)
  * kfd_fetch_request_init() - get a request ready
  * @req: the request
  * @done: see there
+ * @serve: see there; may be NULL
  *
  * Context: any.
  */
 void kfd_fetch_request_init(struct kfd_fetch_request *req,
-			    void (*done)(struct kfd_fetch_request *req))
+			    void (*done)(struct kfd_fetch_request *req),
+			    void (*serve)(struct kfd_fetch_request *req,
+					  struct kfd_look *look))
 {
 	INIT_LIST_HEAD(&req->node);
 	req->under_way = false;
 	req->done = done;
+	req->serve = serve;
 }
 
 /* A thread that does not run yet; NULL: there is one, an ERR_PTR: none. */
@@ -550,9 +665,11 @@ int kfd_fetch_later(struct kfd_fetcher *f, struct kfd_fetch_request *req)
  * @f: the fetcher
  * @req: the request, under way or not
  *
- * What it is for may be brought in all the same. @req->done is not called any more.
+ * What it is for may be brought in all the same. @req->done and @req->serve are not
+ * called any more.
  *
- * Context: any but interrupts.
+ * Context: sleeps until @req->serve has returned, which waits for no page; no lock
+ * held that is taken inside mmap_lock.
  */
 void kfd_fetch_cancel(struct kfd_fetcher *f, struct kfd_fetch_request *req)
 {
@@ -560,8 +677,10 @@ void kfd_fetch_cancel(struct kfd_fetcher *f, struct kfd_fetch_request *req)
 	list_del_init(&req->node);
 	if (f->current_req == req)
 		f->current_req = NULL;
-	req->under_way = false;
 	spin_unlock(&f->lock);
+	wait_event(f->returned, READ_ONCE(f->called) != req);
+	/* Until now it was the thread's. */
+	smp_store_release(&req->under_way, false);
 }
 
 /**
@@ -588,7 +707,7 @@ static int fetch_and_wait(struct kfd_fetcher *f, struct kfd_look *look)
 	waiter = kzalloc(sizeof(*waiter), GFP_KERNEL_ACCOUNT);
 	if (!waiter)
 		return -ENOMEM;
-	kfd_fetch_request_init(&waiter->req, fetch_waiter_done);
+	kfd_fetch_request_init(&waiter->req, fetch_waiter_done, NULL);
 	init_completion(&waiter->completion);
 	waiter->req.look = *look;
 	ret = kfd_fetch_later(f, &waiter->req);

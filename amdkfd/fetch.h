@@ -66,6 +66,8 @@ struct kfd_runs {
  * @unmaps: kfd_fetcher_unmaps() before the last look-up
  * @rounds: how often pages have been brought in for it
  * @pass: number of the RESUME that it is of; 0: it is of none
+ * @in_line: mmap_lock is held for reading by who looks; see
+ *	kfd_fetch_request.serve
  * @absent: what the last look-up did not find in memory; there may be more; none:
  *	it did not get mmap_lock
  * @refused: what could not be brought in
@@ -79,6 +81,7 @@ struct kfd_look {
 	u32 unmaps;
 	u32 rounds;
 	u32 pass;
+	bool in_line;
 	struct kfd_runs absent;
 	struct kfd_runs refused;
 };
@@ -93,6 +96,11 @@ struct kfd_look {
  *	not, the rest is the asker's (kfd_fetch_under_way())
  * @done: tells who has asked; called with the fetcher's lock held, does not
  *	sleep
+ * @serve: NULL, or the look-up itself, for a program that takes each page away
+ *	before its work comes to look: called by the thread, which has waited for
+ *	mmap_lock like anybody, holds it for reading and has just brought in the
+ *	pages of its @look. Waits for no lock of ours that is taken outside
+ *	mmap_lock. What comes of it is told to @done, which is called all the same
  */
 struct kfd_fetch_request {
 	struct list_head node;
@@ -100,6 +108,7 @@ struct kfd_fetch_request {
 	int ret;
 	bool under_way;
 	void (*done)(struct kfd_fetch_request *req);
+	void (*serve)(struct kfd_fetch_request *req, struct kfd_look *look);
 };
 
 /* Whether a request is the fetcher's; any context */
@@ -113,25 +122,7 @@ bool kfd_runs_add(struct kfd_runs *runs, unsigned long start,
 		  unsigned long end);
 bool kfd_runs_have(const struct kfd_runs *runs, unsigned long addr);
 
-/**
- * kfd_mmap_read_lock() - take mmap_lock with locks of ours held
- * @mm: the address space
- *
- * A program can have it held for as long as it likes: by a thread that waits for
- * a page with it, and one that wants it for writing. A work of ours does not wait
- * for that.
- *
- * Context: sleeps.
- * Return: 0; -EINTR: killed; -EAGAIN: a work, which is to come back.
- */
-static inline int kfd_mmap_read_lock(struct mm_struct *mm)
-{
-	if (mmap_read_trylock(mm))
-		return 0;
-	if (current->flags & PF_WQ_WORKER)
-		return -EAGAIN;
-	return mmap_read_lock_killable(mm) ? -EINTR : 0;
-}
+int kfd_mmap_read_lock(struct mm_struct *mm);
 
 struct kfd_fetcher *kfd_fetcher_create(struct kfd_process *p,
 				       struct mm_struct *mm);
@@ -142,7 +133,9 @@ u32 kfd_fetcher_unmaps(struct kfd_fetcher *f);
 void kfd_fetcher_tell_unmap(struct kfd_fetcher *f);
 
 void kfd_fetch_request_init(struct kfd_fetch_request *req,
-			    void (*done)(struct kfd_fetch_request *req));
+			    void (*done)(struct kfd_fetch_request *req),
+			    void (*serve)(struct kfd_fetch_request *req,
+					  struct kfd_look *look));
 int kfd_fetch_later(struct kfd_fetcher *f, struct kfd_fetch_request *req);
 void kfd_fetch_cancel(struct kfd_fetcher *f, struct kfd_fetch_request *req);
 int kfd_fetch_now(struct kfd_fetcher *f, struct kfd_look *look);

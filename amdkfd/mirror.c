@@ -671,7 +671,7 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
 	mutex_init(&mirrors->notifier_lock);
 	INIT_LIST_HEAD(&mirrors->invalid);
 	INIT_DELAYED_WORK(&mirrors->restore_work, mirrors_restore_work);
-	kfd_fetch_request_init(&mirrors->request, mirrors_fetched);
+	kfd_fetch_request_init(&mirrors->request, mirrors_fetched, NULL);
 	mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
 	mirrors->storm_ms = RESTORE_DELAY_MIN_MS;
 	mirrors->restored_at = jiffies - STORM_CALM_JIFFIES - 1;

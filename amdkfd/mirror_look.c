@@ -79,7 +79,8 @@ static bool mirror_has_mapping(struct kfd_mirror *m, struct mirror_part *part)
  * would do; KFD_EABSENT: nobody knows, mmap_lock is not to be had; EAGAIN: the
  * notifier came in between; ESTALE; EINTR: killed.
  */
-static int mirror_read_tables(struct kfd_mirror *m, struct mirror_part *part)
+static int mirror_read_tables(struct kfd_mirror *m, const struct kfd_look *look,
+			      struct mirror_part *part)
 {
 	struct mm_struct *mm = m->mirrors->mm;
 	int ret = 0;
@@ -91,7 +92,8 @@ static int mirror_read_tables(struct kfd_mirror *m, struct mirror_part *part)
 		.hmm_pfns = m->mirrors->chunk->pfns,
 		.dev_private_owner = m->ops->owner ? m->ops->owner(m) : NULL,
 	};
-	ret = kfd_mmap_read_lock(mm);
+	if (!look->in_line)
+		ret = kfd_mmap_read_lock(mm);
 	if (ret)
 		return ret == -EAGAIN ? -KFD_EABSENT : ret;
 	if (m->ops->stale && m->ops->stale(m, part->first, part->n))
@@ -102,7 +104,8 @@ static int mirror_read_tables(struct kfd_mirror *m, struct mirror_part *part)
 	part->range.end = page_addr(m, part->first + part->n);
 	if (!ret)
 		ret = hmm_range_fault(&part->range);
-	mmap_read_unlock(mm);
+	if (!look->in_line)
+		mmap_read_unlock(mm);
 	return ret < 0 && ret != -ESTALE ? -EAGAIN : ret;
 }
 
@@ -187,7 +190,7 @@ static int mirror_look_at(struct kfd_mirror *m, struct kfd_look *look,
 
 	ret = m->ops->reserve ? m->ops->reserve(m, part->first, part->n) : 0;
 	if (!ret)
-		ret = mirror_read_tables(m, part);
+		ret = mirror_read_tables(m, look, part);
 	if (ret < 0)
 		return ret;
 	if (ret) {
@@ -226,8 +229,8 @@ static void look_begin(struct kfd_look *look, const struct kfd_mirror *m)
  *
  * The place of the pages in the hulls is the caller's to see to.
  *
- * Context: validate_lock held; sleeps, but for no page; takes mmap_lock. A user
- * of the address space.
+ * Context: validate_lock held; sleeps, but for no page; takes mmap_lock, but for
+ * @look->in_line. A user of the address space.
  *
  * Return: 0; KFD_EABSENT: some have to be brought in, see @look; there may be more
  * than it tells of, and it may tell of none where mmap_lock was not to be had;

@@ -137,19 +137,6 @@ static void *disturb(void *arg)
 		self->d.runs = true; \
 	} while (0)
 
-/* Retry faults of the queues that there are. */
-static uint64_t retries(void)
-{
-	char text[4096], *at = text;
-	uint64_t sum = 0;
-
-	if (kfd_read_text("/sys/kernel/debug/amdgpu_sim/0/queues", text, sizeof(text)))
-		return 0;
-	while ((at = strstr(at, " retries=")))
-		sum += strtoull(at += strlen(" retries="), NULL, 0);
-	return sum;
-}
-
 /* It was really disturbed, and lives. How often is chance. */
 #define END() \
 	do { \
@@ -158,7 +145,7 @@ static uint64_t retries(void)
 		self->d.runs = false; \
 		EXPECT_EQ(0, self->d.failed); \
 		if (kfd_sim_present()) \
-			EXPECT_LE(ROUNDS / 6, retries()); \
+			EXPECT_LE(ROUNDS / 6, kfd_sim_retries()); \
 		ASSERT_OK(kfd_queue_destroy(&self->k, &self->q)); \
 	} while (0)
 

@@ -332,6 +332,8 @@ TEST_F(xnack, no_addition_is_lost_while_protections_change)
 			ASSERT_OK(kfd_queue_wait(&self->q, PATIENCE));
 	}
 	EXPECT_OK(kfd_queue_finish(&self->q, PATIENCE));
+	/* An answer is an answer, and mmap_lock is no reason to ask again at once. */
+	EXPECT_GE(ADDITIONS, kfd_sim_retries());
 	c.stop = 1;
 	pthread_join(t, &failed);
 	EXPECT_EQ(NULL, failed);

@@ -97,27 +97,19 @@ static bool svm_is_heap_or_stack(const struct vm_area_struct *vma)
 
 /*
  * The mapping that holds @va, if the access is one that the process itself
- * might make; *@start and *@last are cut to it.
+ * might make; *@start and *@last are cut to it. mmap_lock held.
  */
 static int svm_check_access(struct mm_struct *mm, u64 va, bool write,
 			    u64 *start, u64 *last, bool *heap_or_stack)
 {
-	struct vm_area_struct *vma;
-	int ret;
+	struct vm_area_struct *vma = vma_lookup(mm, va);
 
-	ret = kfd_mmap_read_lock(mm);
-	if (ret)
-		return ret;
-	ret = -EFAULT;
-	vma = vma_lookup(mm, va);
-	if (vma && vma->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE)) {
-		*start = max_t(u64, *start, vma->vm_start);
-		*last = min_t(u64, *last, vma->vm_end - 1);
-		*heap_or_stack = svm_is_heap_or_stack(vma);
-		ret = 0;
-	}
-	mmap_read_unlock(mm);
-	return ret;
+	if (!vma || !(vma->vm_flags & (write ? VM_WRITE : VM_READ | VM_WRITE)))
+		return -EFAULT;
+	*start = max_t(u64, *start, vma->vm_start);
+	*last = min_t(u64, *last, vma->vm_end - 1);
+	*heap_or_stack = svm_is_heap_or_stack(vma);
+	return 0;
 }
 
 /* A kfd_svm_change_fn: the default, but for the heap and the stack. */
@@ -170,8 +162,12 @@ static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 	svm_cut_to_block(va, r->attrs.granularity, &start, &last);
 	start = max(start, r->start);
 	last = min(last, r->last);
-	kfd_svm_approach(r, pdd, start, last);
-	mutex_lock(&mirrors->validate_lock);
+	if (!r->svm->look.in_line) {
+		kfd_svm_approach(r, pdd, start, last);
+		mutex_lock(&mirrors->validate_lock);
+	} else if (!mutex_trylock(&mirrors->validate_lock)) {
+		return -EAGAIN;
+	}
 	/* What the others can't reach they will miss themselves. */
 	if (!kfd_svm_needs(r))
 		r->asker = BIT(pdd->index);
@@ -186,6 +182,19 @@ static int svm_fill(struct kfd_svm_range *r, struct kfd_process_device *pdd,
 	mutex_unlock(&mirrors->validate_lock);
 	/* Unmapped meanwhile: who serves the next attempt strikes it out. */
 	return ret == -ESTALE ? -EAGAIN : ret;
+}
+
+/* What the range allows; as svm_serve_locked(). */
+static int svm_serve_from(struct kfd_svm_range *r, const struct kfd_svm_fault *fault,
+			  u64 start, u64 last)
+{
+	struct kfd_svm *svm = r->svm;
+
+	if (!(r->gpus & BIT(fault->gpu)) ||
+	    (fault->write && r->attrs.flags & KFD_IOCTL_SVM_FLAG_GPU_RO))
+		return -EFAULT;
+	svm->num_faults++;
+	return svm_fill(r, svm->process->pdds[fault->gpu], fault->va, start, last);
 }
 
 /*
@@ -207,8 +216,17 @@ static int svm_serve_locked(struct kfd_svm *svm,
 		return -EFAULT;
 	ret = kfd_svm_strike(svm);
 	if (!ret)
-		ret = svm_check_access(p->mm, fault->va, fault->write, &start,
-				       &last, &heap_or_stack);
+		ret = kfd_mmap_read_lock(p->mm);
+	if (ret == -EAGAIN) {
+		/* mmap_lock is waited for as a page is. */
+		svm->look.absent.n = 0;
+		return -KFD_EABSENT;
+	}
+	if (ret)
+		return ret;
+	ret = svm_check_access(p->mm, fault->va, fault->write, &start, &last,
+			       &heap_or_stack);
+	mmap_read_unlock(p->mm);
 	if (ret)
 		return ret;
 	r = kfd_svm_first(svm, fault->va, fault->va);
@@ -217,11 +235,30 @@ static int svm_serve_locked(struct kfd_svm *svm,
 				      heap_or_stack);
 	if (IS_ERR_OR_NULL(r))
 		return r ? PTR_ERR(r) : -EFAULT;
-	if (!(r->gpus & BIT(fault->gpu)) ||
-	    (fault->write && r->attrs.flags & KFD_IOCTL_SVM_FLAG_GPU_RO))
-		return -EFAULT;
-	svm->num_faults++;
-	return svm_fill(r, p->pdds[fault->gpu], fault->va, start, last);
+	return svm_serve_from(r, fault, start, last);
+}
+
+/*
+ * The same with mmap_lock held: what a look at the page tables is enough for, and
+ * EAGAIN for all else.
+ */
+static int svm_serve_in_line(struct kfd_svm *svm, const struct kfd_svm_fault *fault)
+{
+	u64 start = 0, last = U64_MAX;
+	struct kfd_svm_range *r;
+	bool heap_or_stack;
+	int ret;
+
+	lockdep_assert_held(&svm->lock);
+	if (READ_ONCE(svm->process->pause.active) || !svm->retry ||
+	    kfd_svm_has_holes(svm))
+		return -EAGAIN;
+	ret = svm_check_access(svm->process->mm, fault->va, fault->write, &start,
+			       &last, &heap_or_stack);
+	if (ret)
+		return ret;
+	r = kfd_svm_first(svm, fault->va, fault->va);
+	return r ? svm_serve_from(r, fault, start, last) : -EAGAIN;
 }
 
 /* A user of the address space for one step: who is killed ends between two. */
@@ -341,6 +378,25 @@ static void svm_fault_work(struct work_struct *work)
 	svm_ask_again(svm);
 }
 
+/* kfd_fetch_request.serve; what is not served here is by svm_fetched() */
+static void svm_serve_fetched(struct kfd_fetch_request *req,
+			      struct kfd_look *look)
+{
+	struct kfd_svm *svm = container_of(req, struct kfd_svm, request);
+	int ret;
+
+	/* It is taken outside mmap_lock. */
+	if (!mutex_trylock(&svm->lock))
+		return;
+	svm->look = *look;
+	ret = svm_serve_in_line(svm, &svm->waiting);
+	mutex_unlock(&svm->lock);
+	if (ret)
+		return;
+	svm_set_waits(svm, false);
+	svm_end_fault(svm, &svm->waiting, 0);
+}
+
 static void svm_fetched(struct kfd_fetch_request *req)
 {
 	struct kfd_svm *svm = container_of(req, struct kfd_svm, request);
@@ -359,7 +415,7 @@ void kfd_svm_faults_init(struct kfd_svm *svm)
 	spin_lock_init(&svm->fault_lock);
 	INIT_KFIFO(svm->faults);
 	INIT_WORK(&svm->fault_work, svm_fault_work);
-	kfd_fetch_request_init(&svm->request, svm_fetched);
+	kfd_fetch_request_init(&svm->request, svm_fetched, svm_serve_fetched);
 }
 
 static void svm_wait_no_more(struct kfd_svm *svm)

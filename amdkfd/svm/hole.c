@@ -208,6 +208,24 @@ static int svm_strike_holes(struct kfd_svm *svm, u32 n)
 }
 
 /**
+ * kfd_svm_has_holes() - whether the process has unmapped what is not struck out yet
+ * @svm: shared virtual memory of a process
+ *
+ * Context: takes notifier_lock.
+ * Return: true: it has, and kfd_svm_strike() is to be called.
+ */
+bool kfd_svm_has_holes(struct kfd_svm *svm)
+{
+	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	bool has;
+
+	mutex_lock(notifier_lock);
+	has = svm->num_holes || svm->lost_last;
+	mutex_unlock(notifier_lock);
+	return has;
+}
+
+/**
  * kfd_svm_strike() - take what the process has unmapped out of the ranges
  * @svm: shared virtual memory of a process
  *

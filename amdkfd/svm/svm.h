@@ -267,6 +267,7 @@ void kfd_svm_drop_ahead(struct kfd_svm *svm);
 /* hole.c: what the process unmaps */
 void kfd_svm_add_hole(struct kfd_svm *svm, u64 start, u64 last);
 bool kfd_svm_in_hole(struct kfd_svm *svm, u64 start, u64 last);
+bool kfd_svm_has_holes(struct kfd_svm *svm);
 int kfd_svm_strike(struct kfd_svm *svm);
 void kfd_svm_strike_work(struct work_struct *work);
 void kfd_svm_forget_holes(struct kfd_svm *svm);

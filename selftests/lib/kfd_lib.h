@@ -166,6 +166,8 @@ int kfd_cpu_ms_of(const char *comm, uint64_t *ms);
 int kfd_sim_set(int gpu, const char *knob, const char *value);
 int kfd_sim_get(int gpu, const char *knob, uint64_t *value);
 bool kfd_sim_present(void);
+/* How often the queues of the first GPU have asked for a page; 0 without a simulator */
+uint64_t kfd_sim_retries(void);
 
 /* Memory */
 uint64_t kfd_reserve_va(struct kfd *k, uint64_t size);

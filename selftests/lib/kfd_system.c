@@ -290,6 +290,18 @@ bool kfd_sim_present(void)
 	return !access(SIM_KNOBS, F_OK);
 }
 
+uint64_t kfd_sim_retries(void)
+{
+	char text[4096], *at = text;
+	uint64_t sum = 0;
+
+	if (kfd_read_text(SIM_KNOBS "/0/queues", text, sizeof(text)))
+		return 0;
+	while ((at = strstr(at, " retries=")))
+		sum += strtoull(at += strlen(" retries="), NULL, 0);
+	return sum;
+}
+
 int kfd_sim_set(int gpu, const char *knob, const char *value)
 {
 	char path[256];
