@@ -56,7 +56,7 @@ class Fake:
     def step(self, name, first, second=None, klog=HEALTHY_KLOG, klog_again=HEALTHY_KLOG, rc=1,
              rc_again=0, **more):
         def rerun(names):
-            assert names == ["p.f.t"], names
+            assert names in (["p.f.t"], ["f.t"]), names
             self.again += 1
             command, path = self.command(second, klog_again, rc_again)
             return Step(name + "-again", command, tap=True, klog=path, alone=True)
@@ -99,6 +99,10 @@ def flaky_problems(check, directory):
          says="FAIL a: p.f.t: failed again, alone")
     by_index = tap("fail", "# p.c:7:t:Expected 0 (0) == kfd_wait(&q[1]) (-62)\n")
     want("a call with an element of an array", 0, 1, fake.step("a", by_index, good))
+    def of_f(text):
+        return text.replace("Subtest: p", "Subtest: f").replace(" 1 p\n", " 1 f\n")
+    want("a fixture with its program's name", 0, 1, fake.step("a", of_f(bad), of_f(good)),
+         says="flaky a: f.t")
     want("a step that cannot run one test", 1, 0, fake.step("a", bad))
     want("a splat in the first run", 2, 0, fake.step("a", bad, good, klog=SPLAT))
     want("a splat in the second run", 1, 1, fake.step("a", bad, good, klog_again=SPLAT),

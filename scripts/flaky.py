@@ -25,6 +25,11 @@ RUN = re.compile(r"[# ]+RUN +(\S+) \.\.\.")
 NOT_OK = re.compile(r"[# ]*not ok \d+ (?:- )?(\S+)")
 
 
+def is_named(name, test):
+    """Whether a result is of a test: with the program before it, unless that begins it."""
+    return name == test or name.endswith("." + test)
+
+
 def section(lines, name):
     """What a log has of one test, from its RUN line to its result.
 
@@ -32,9 +37,9 @@ def section(lines, name):
     """
     begin = None
     for i, line in enumerate(lines):
-        if (run := RUN.match(line)) and name.endswith("." + run[1]):
+        if (run := RUN.match(line)) and is_named(name, run[1]):
             begin = i
-        elif begin is not None and (end := NOT_OK.match(line)) and name.endswith("." + end[1]):
+        elif begin is not None and (end := NOT_OK.match(line)) and is_named(name, end[1]):
             return lines[begin:i + 1]
     return []
 
