@@ -239,7 +239,7 @@ TEST_F(mig, both_gpus_have_access)
 
 	REQUIRE_GPUS(&m->k, 2);
 	ASSERT_OK(kfd_queue_create(&m->k, 1, KFD_IOC_QUEUE_TYPE_SDMA, RING, &other));
-	ASSERT_OK(kfd_available(&m->k, 0, &m->vram));
+	ASSERT_OK(kfd_available_settled(&m->k, 0, &m->vram));
 	kfd_fill_pattern(m->p, SIZE, SEED);
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 1));
 	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
@@ -544,7 +544,7 @@ TEST_F(retry, gpus_take_turns)
 
 	REQUIRE_GPUS(&m->k, 2);
 	ASSERT_OK(kfd_queue_create(&m->k, 1, KFD_IOC_QUEUE_TYPE_SDMA, RING, &other));
-	ASSERT_OK(kfd_available(&m->k, 0, &m->vram));
+	ASSERT_OK(kfd_available_settled(&m->k, 0, &m->vram));
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 0));
 	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 1));
 	for (i = 0; i < 10; i++) {
