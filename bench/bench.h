@@ -23,8 +23,11 @@
  * @few_bos: objects in the smaller one
  * @many_remaps: buffers in the larger process whose CPU addresses are replaced
  * @few_remaps: buffers in the smaller one
+ * @many_ranges: ranges of the process that loses them
+ * @few_ranges: of the other one
  * @idle_s: seconds for which an idle GPU is watched
  * @repeats: times that a dump is repeated; the fastest counts
+ * @samples: of everything that the stranger measures, 10 at most, in a turn
  * @turns: times that each of two plugins dumps and restores; the median counts
  */
 struct sizes {
@@ -32,8 +35,10 @@ struct sizes {
 	unsigned int rss_big_mib, rss_small_mib, rss_limit_mib;
 	unsigned int many_bos, few_bos;
 	unsigned int many_remaps, few_remaps;
+	unsigned int many_ranges, few_ranges;
 	unsigned int idle_s;
 	unsigned int repeats;
+	unsigned int samples;
 	unsigned int turns;
 };
 
@@ -95,6 +100,8 @@ void figures_criu_memory(const struct sizes *sz);
 void figures_plugins(const struct sizes *sz);
 void figures_uapi(const struct sizes *sz);
 void figures_svm(const struct sizes *sz);
+void figures_ranges(const struct sizes *sz);
+void figures_stranger(const struct sizes *sz);
 void figures_remap(const struct sizes *sz);
 void figures_idle(const struct sizes *sz);
 

@@ -27,7 +27,7 @@ const char *amdgpu_plugin_dir;
 const char *target_path = "build/bench/target";
 const char *work_dir = "/tmp/bench";
 
-#define MAX_ROWS 32
+#define MAX_ROWS 64
 
 struct row {
 	const char *figure, *measured, *against;
@@ -43,7 +43,8 @@ static const struct sizes full = {
 	.rss_big_mib = 1024, .rss_small_mib = 64, .rss_limit_mib = 64,
 	.many_bos = 10000, .few_bos = 1000,
 	.many_remaps = 1000, .few_remaps = 100,
-	.idle_s = 10, .repeats = 5, .turns = 9,
+	.many_ranges = 100000, .few_ranges = 1000,
+	.idle_s = 10, .repeats = 5, .samples = 10, .turns = 9,
 };
 
 /* The same figures, sooner: for "make check". The limits scale with the sizes. */
@@ -52,6 +53,7 @@ static const struct sizes quick = {
 	.rss_big_mib = 304, .rss_small_mib = 64, .rss_limit_mib = 16,
 	.many_bos = 4000, .few_bos = 400,
 	.many_remaps = 300, .few_remaps = 30,
+	.many_ranges = 10000, .few_ranges = 1000,
 	.idle_s = 5, .repeats = 8, .turns = 9,
 };
 
@@ -368,6 +370,8 @@ static const struct {
 	{ 'p', figures_plugins },
 	{ 'u', figures_uapi },
 	{ 's', figures_svm },
+	{ 'l', figures_ranges },
+	{ 't', figures_stranger },
 	{ 'r', figures_remap },
 	{ 'm', figures_criu_memory },
 	{ 'i', figures_idle },
@@ -393,7 +397,7 @@ int main(int argc, char **argv)
 	};
 	const char *plugin = "build/criu-plugin";
 	const struct sizes *sz = &full;
-	static const char all[] = "ausrimp";
+	static const char all[] = "ausltrimp";
 	const char *only = all;
 	unsigned int missed;
 	int c;
@@ -412,7 +416,7 @@ int main(int argc, char **argv)
 		} else {
 			die("usage: kfd_bench [--quick] [--only LETTERS] [--plugin DIR] "
 			    "[--amdgpu-plugin DIR] "
-			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, "
+			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, l many ranges, t a stranger, "
 			    "r new CPU addresses, i idle, p criu's own plugin; default all)");
 		}
 	}

@@ -84,7 +84,7 @@ bench_is_refused()
 {
 	local bad
 
-	for bad in QUICK=2 QUICK=-1 ONLY=z ONLY=az ONLY=ausrimpa KERNEL=nonsense KERNEL=debug \
+	for bad in QUICK=2 QUICK=-1 ONLY=z ONLY=az ONLY=ausltrimpa KERNEL=nonsense KERNEL=debug \
 		AMDGPU_PLUGIN=/nowhere CRIU=/nowhere STEPS=1 ONLY nonsense ""; do
 		refused bench/run "$bad"
 	done
