@@ -256,17 +256,35 @@ static int fetch_batch(struct kfd_fetcher *f, struct kfd_look *look,
 	return ret;
 }
 
-/* Who has asked looks by itself, if it wants to; mmap_lock held. */
+/* Whose look-up it is at, if that is to be made by the thread; or NULL */
+static struct kfd_fetch_request *fetch_server_locked(struct kfd_fetcher *f)
+{
+	struct kfd_fetch_request *req = f->process ? f->current_req : NULL;
+
+	lockdep_assert_held(&f->lock);
+	return req && req->serve ? req : NULL;
+}
+
+static bool fetch_is_to_serve(struct kfd_fetcher *f)
+{
+	bool is;
+
+	spin_lock(&f->lock);
+	is = fetch_server_locked(f);
+	spin_unlock(&f->lock);
+	return is;
+}
+
+/* Who has asked looks by itself, unless it has been cancelled; mmap_lock held. */
 static void fetch_serve(struct kfd_fetcher *f, struct kfd_look *look)
 {
 	struct kfd_fetch_request *req;
 
 	spin_lock(&f->lock);
-	req = f->process ? f->current_req : NULL;
-	if (req && req->serve)
-		f->called = req;
+	req = fetch_server_locked(f);
+	f->called = req;
 	spin_unlock(&f->lock);
-	if (!f->called)
+	if (!req)
 		return;
 	look->in_line = true;
 	req->serve(req, look);
@@ -289,7 +307,7 @@ static int fetch_in_line(struct kfd_fetcher *f, struct kfd_look *look)
 	int ret = 0;
 	u32 i;
 
-	if (look->rounds < 2)
+	if (look->rounds < 2 || !fetch_is_to_serve(f))
 		return 0;
 	if (mmap_read_lock_killable(f->mm))
 		return -EINTR;
