@@ -88,6 +88,9 @@ def flaky_problems(check, directory):
         if got[:2] != (failed, again) or says not in got[2]:
             problems.append(f"{what}: {got[0]} failed, {got[1]} run again:\n{got[2]}")
 
+    def of_f(text):
+        return text.replace("Subtest: p", "Subtest: f").replace(" 1 p\n", " 1 f\n")
+
     want("a test that passes alone", 0, 1, fake.step("a", bad, good),
          says="flaky a: p.f.t")
     want("what needs a flaky step runs", 0, 1, fake.step("a", bad, good),
@@ -99,8 +102,6 @@ def flaky_problems(check, directory):
          says="FAIL a: p.f.t: failed again, alone")
     by_index = tap("fail", "# p.c:7:t:Expected 0 (0) == kfd_wait(&q[1]) (-62)\n")
     want("a call with an element of an array", 0, 1, fake.step("a", by_index, good))
-    def of_f(text):
-        return text.replace("Subtest: p", "Subtest: f").replace(" 1 p\n", " 1 f\n")
     want("a fixture with its program's name", 0, 1, fake.step("a", of_f(bad), of_f(good)),
          says="flaky a: f.t")
     want("a step that cannot run one test", 1, 0, fake.step("a", bad))

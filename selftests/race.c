@@ -568,8 +568,7 @@ static int racer_start(struct race *r, int n)
 
 static int race_start(struct race *r)
 {
-	uint64_t bytes;
-	int ret, i;
+	int ret;
 
 	memset(r, 0, sizeof(*r));
 	ret = kfd_start(&r->k);
@@ -589,9 +588,8 @@ static int race_start(struct race *r)
 	if (!ret)
 		ret = racer_start(r, 1);
 	pthread_barrier_init(&r->barrier, NULL, 2);
-	/* What an earlier process had may still be on its way back. */
-	for (i = 0; !ret && i < r->k.num_gpus; i++)
-		ret = kfd_available_settled(&r->k, i, &bytes);
+	if (!ret)
+		ret = kfd_settle(&r->k);
 	return ret ? ret : kfd_state_read(&r->k, &r->before);
 }
 

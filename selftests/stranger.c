@@ -25,7 +25,6 @@
 #define TAKEN		(32ULL << 20)	/* VRAM of the one that is killed */
 #define AHEAD		32		/* pages */
 #define SOON_MS		(10000 * kfd_time_scale())	/* not never */
-#define USERPTR_RO	(MEM_USERPTR & ~MEM_RW)
 
 /* Where the page is waited for. */
 enum where {
@@ -124,7 +123,7 @@ static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where,
 		return -ENOMEM;
 	switch (where) {
 	case IN_RESTORE:
-		ret = kfd_vaddr_bo_alloc(k, 0, USERPTR_RO, page, KFD_PAGE, &bo);
+		ret = kfd_vaddr_bo_alloc(k, 0, MEM_USERPTR_RO, page, KFD_PAGE, &bo);
 		if (!ret)
 			ret = kfd_bo_map_gpu(k, &bo, 0);
 		break;
@@ -142,7 +141,7 @@ static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where,
 	case IN_ALLOC:
 		kfd_slow_block(slow);
 		shared->ready = 1;
-		ret = kfd_vaddr_bo_alloc(k, 0, USERPTR_RO, page, KFD_PAGE, &bo);
+		ret = kfd_vaddr_bo_alloc(k, 0, MEM_USERPTR_RO, page, KFD_PAGE, &bo);
 		return ret ? ret : -EILSEQ;
 	case IN_SET_ATTR:
 		kfd_slow_block(slow);
@@ -398,7 +397,7 @@ TEST_F(killed, secret_memory)
 	ASSERT_NE(MAP_FAILED, (void *)m);
 	memset(m, 0x5a, 4 * KFD_PAGE);
 	EXPECT_ERR(EFAULT, kfd_bo_userptr(k, 0, m, 4 * KFD_PAGE, &bo));
-	EXPECT_ERR(EFAULT, kfd_vaddr_bo_alloc(k, 0, USERPTR_RO, m, 4 * KFD_PAGE, &bo));
+	EXPECT_ERR(EFAULT, kfd_vaddr_bo_alloc(k, 0, MEM_USERPTR_RO, m, 4 * KFD_PAGE, &bo));
 	EXPECT_ERR(EFAULT, kfd_svm_set1(k, m, 4 * KFD_PAGE, KFD_IOCTL_SVM_ATTR_ACCESS,
 					k->gpu[0].gpu_id));
 	munmap(m, 4 * KFD_PAGE);

@@ -266,7 +266,7 @@ TEST_F(vaddr_mapping, live_and_read_only)
 	uint32_t packet[8];
 
 	ASSERT_NE(MAP_FAILED, p);
-	ASSERT_OK(kfd_vaddr_bo_alloc(&self->k, 0, MEM_USERPTR & ~MEM_RW, self->s.p, SIZE, &bo));
+	ASSERT_OK(kfd_vaddr_bo_alloc(&self->k, 0, MEM_USERPTR_RO, self->s.p, SIZE, &bo));
 	ASSERT_OK(kfd_bo_map_gpu(&self->k, &bo, 0));
 	ASSERT_OK(kfd_vaddr_live(&self->k, &bo));
 	ASSERT_OK(kfd_vaddr_update(&self->k, &bo, p));

@@ -24,15 +24,13 @@ static int make_event_page(struct kfd *k)
 
 int kfd_fault_ctx_start(struct kfd_fault_ctx *f)
 {
-	uint64_t bytes;
-	int ret, i;
+	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
 	ret = kfd_start(&f->k);
-	/* What the process of the last test had is still coming back. */
-	for (i = 0; !ret && i < f->k.num_gpus; i++)
-		ret = kfd_available_settled(&f->k, i, &bytes);
+	if (!ret)
+		ret = kfd_settle(&f->k);
 	if (!ret)
 		ret = kfd_bo_create(&f->k, 0, MEM_VRAM, KFD_FAULT_SIZE, &f->vram);
 	if (!ret)

@@ -44,6 +44,8 @@
 #define MEM_USERPTR	((uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_USERPTR | \
 			 (uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_NO_SUBSTITUTE | \
 			 (uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_COHERENT | MEM_RWX)
+/* what GPUs only read */
+#define MEM_USERPTR_RO	(MEM_USERPTR & ~MEM_RW)
 #define MEM_DOORBELL	((uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_DOORBELL | MEM_RW | \
 			 (uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_COHERENT)
 #define MEM_MMIO	((uint32_t)KFD_IOC_ALLOC_MEM_FLAGS_MMIO_REMAP | MEM_RW | \
@@ -181,6 +183,8 @@ int kfd_bo_free(struct kfd *k, struct kfd_bo *bo);
 int kfd_bo_destroy(struct kfd *k, struct kfd_bo *bo);
 int kfd_available(struct kfd *k, int gpu, uint64_t *bytes);
 int kfd_available_settled(struct kfd *k, int gpu, uint64_t *bytes);
+/* Until what an earlier process had is back, on every GPU. */
+int kfd_settle(struct kfd *k);
 
 /* Queues */
 int kfd_queue_buffers(struct kfd *k, int gpu, uint32_t type, uint32_t ring_bytes,

@@ -188,7 +188,7 @@ static int userptr_setup(struct kfd *k, int gpu, struct kfd_mem *m)
 		.size = m->size,
 		.mmap_offset = (uintptr_t)m->p,
 		.gpu_id = k->gpu[gpu].gpu_id,
-		.flags = MEM_USERPTR & ~MEM_RW,
+		.flags = MEM_USERPTR_RO,
 	};
 	int ret;
 

@@ -174,6 +174,16 @@ int kfd_available_settled(struct kfd *k, int gpu, uint64_t *bytes)
 	return 0;
 }
 
+int kfd_settle(struct kfd *k)
+{
+	uint64_t bytes;
+	int ret = 0, i;
+
+	for (i = 0; !ret && i < k->num_gpus; i++)
+		ret = kfd_available_settled(k, i, &bytes);
+	return ret;
+}
+
 int kfd_event_create(struct kfd *k, uint32_t type, bool auto_reset,
 		     struct kfd_ioctl_create_event_args *ev)
 {
