@@ -27,8 +27,8 @@
  * @few_ranges: of the other one
  * @idle_s: seconds for which an idle GPU is watched
  * @repeats: times that a dump is repeated; the fastest counts
- * @samples: of everything that the stranger measures, 10 at most, in a turn
  * @turns: times that each of two plugins dumps and restores; the median counts
+ * @stranger: hostile processes are tried, which takes minutes
  */
 struct sizes {
 	unsigned int big_mib, small_mib;
@@ -38,8 +38,8 @@ struct sizes {
 	unsigned int many_ranges, few_ranges;
 	unsigned int idle_s;
 	unsigned int repeats;
-	unsigned int samples;
 	unsigned int turns;
+	bool stranger;
 };
 
 /**
@@ -94,6 +94,10 @@ void target_await_end(struct target *t);
 struct cost criu_dump(struct target *t, const char *plugin_dir, bool leave_running);
 struct cost criu_restore(const char *plugin_dir);
 void criu_forget(void);
+
+struct kfd;
+
+char *make_ranges(struct kfd *k, unsigned int n);
 
 void figures_criu(const struct sizes *sz);
 void figures_criu_memory(const struct sizes *sz);

@@ -3,9 +3,7 @@
  * What one process can do to others, a function each. Nothing of it needs a
  * privilege. Single-threaded processes, but where a kind needs waiters.
  */
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "crowd.h"
 #include "hostile.h"
 #include "lib/kfd_packets.h"
 #include "lib/kfd_slow.h"
@@ -22,7 +21,6 @@
 #include "lib/kfd_vaddr.h"
 
 #define RING		4096
-#define USERPTR_RO	(MEM_USERPTR & ~MEM_RW)
 #define RANGES		20000
 #define BUFFERS		2000
 #define STORM_PAGES	64
@@ -32,63 +30,13 @@
 #define OWN_EVENTS	(~SMI_BIT(ALL_PROCESS))
 #define SMI_FILES	128	/* as many as a process may have */
 
-/* --- crowds ---------------------------------------------------------------- */
-
-static unsigned int *in_the_middle;
-
-/** hostile_ready() - the process does it now */
-void hostile_ready(void)
-{
-	__atomic_add_fetch(in_the_middle, 1, __ATOMIC_RELAXED);
-}
-
-/**
- * crowd_start() - start processes and wait until they are all at it
- * @c: filled
- * @n: how many
- * @run: what they do
- * @slow: handed to it
- */
-void crowd_start(struct crowd *c, unsigned int n, void (*run)(struct kfd_slow *slow),
-		 struct kfd_slow *slow)
-{
-	int status;
-
-	c->n = n;
-	c->ready = shared_memory(sizeof(*c->ready));
-	in_the_middle = c->ready;
-	for (unsigned int i = 0; i < n; i++)
-		c->pid[i] = child_start((void (*)(void *))run, slow);
-	while (__atomic_load_n(c->ready, __ATOMIC_RELAXED) < n) {
-		for (unsigned int i = 0; i < n; i++)
-			if (waitpid(c->pid[i], &status, WNOHANG) == c->pid[i])
-				die("a hostile process has ended (%#x)", status);
-		usleep(1000);
-	}
-}
-
-/** crowd_kill() - kill them, and do not wait */
-void crowd_kill(struct crowd *c)
-{
-	for (unsigned int i = 0; i < c->n; i++)
-		kill(c->pid[i], SIGKILL);
-}
-
-/** crowd_wait() - wait until they are gone */
-void crowd_wait(struct crowd *c)
-{
-	for (unsigned int i = 0; i < c->n; i++)
-		waitpid(c->pid[i], NULL, 0);
-	munmap(c->ready, sizeof(*c->ready));
-}
-
 /* --- what they are compared with ------------------------------------------- */
 
 /**
  * be_busy() - compute, and have a queue compute
  * @slow: unused
  */
-void be_busy(struct kfd_slow *slow)
+void be_busy(void *slow)
 {
 	struct kfd_queue q;
 	struct kfd_bo bo;
@@ -99,7 +47,7 @@ void be_busy(struct kfd_slow *slow)
 	must(kfd_start(&k), "opening the GPU");
 	must(kfd_bo_create(&k, 0, MEM_GTT, KFD_PAGE, &bo), "a buffer");
 	must(kfd_queue_create(&k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &q), "a queue");
-	hostile_ready();
+	crowd_ready();
 	for (unsigned int i = 0;; i++) {
 		must(kfd_queue_emit(&q, p, pm4_write_data(p, bo.va, 1)), "a packet");
 		kfd_queue_submit(&q);
@@ -122,20 +70,20 @@ static void *slow_page(struct kfd_slow *slow)
 }
 
 /* Registered memory that does not come: in ALLOC. */
-static void miss_in_alloc(struct kfd_slow *slow)
+static void miss_in_alloc(void *slow)
 {
 	void *page = slow_page(slow);
 	struct kfd_bo bo;
 	struct kfd k;
 
 	must(kfd_start(&k), "opening the GPU");
-	hostile_ready();
-	must(kfd_vaddr_bo_alloc(&k, 0, USERPTR_RO, page, KFD_PAGE, &bo), "registering a page");
+	crowd_ready();
+	must(kfd_vaddr_bo_alloc(&k, 0, MEM_USERPTR_RO, page, KFD_PAGE, &bo), "registering a page");
 	die("a page has come");
 }
 
 /* A queue whose commands are in a page that does not come. */
-static void miss_in_fault(struct kfd_slow *slow)
+static void miss_in_fault(void *slow)
 {
 	void *page = slow_page(slow);
 	struct kfd_queue q;
@@ -148,30 +96,21 @@ static void miss_in_fault(struct kfd_slow *slow)
 	must(kfd_queue_create(&k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &q), "a queue");
 	must(kfd_queue_emit(&q, p, pm4_indirect_buffer(p, (uintptr_t)page, 8)), "a packet");
 	kfd_queue_submit(&q);
-	hostile_ready();
+	crowd_ready();
 	for (;;)
 		pause();
 }
 
 /* Attributes of very many ranges, all changed time and again. */
-static void change_ranges(struct kfd_slow *slow)
+static void change_ranges(void *slow)
 {
-	struct kfd_ioctl_svm_attribute attrs[] = {
-		{ KFD_IOCTL_SVM_ATTR_ACCESS, 0 },
-		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, 0 },
-	};
 	struct kfd k;
 	char *base;
 
 	(void)slow;
 	must(kfd_start(&k), "opening the GPU");
-	attrs[0].value = k.gpu[0].gpu_id;
-	must(kfd_svm_alloc(&k, (uint64_t)RANGES * KFD_PAGE, -1, &base), "memory");
-	for (unsigned int i = 0; i < RANGES; i++) {
-		attrs[1].value = i % 2 + 1;
-		must(kfd_svm_set(&k, base + (uint64_t)i * KFD_PAGE, KFD_PAGE, attrs, 2), "a range");
-	}
-	hostile_ready();
+	base = make_ranges(&k, RANGES);
+	crowd_ready();
 	for (unsigned int i = 0;; i++)
 		must(kfd_svm_set1(&k, base, (uint64_t)RANGES * KFD_PAGE,
 				  i % 2 ? KFD_IOCTL_SVM_ATTR_CLR_FLAGS :
@@ -188,7 +127,7 @@ static void evict(struct kfd *k)
 
 	must(kfd_queue_create(k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &q), "a queue");
 	must(kfd_svm_alloc(k, size, 0, &mem), "a range");
-	hostile_ready();
+	crowd_ready();
 	for (;;) {
 		memset(mem, 1, size);
 		if (madvise(mem, size, MADV_DONTNEED))
@@ -196,7 +135,7 @@ static void evict(struct kfd *k)
 	}
 }
 
-static void evict_for_ever(struct kfd_slow *slow)
+static void evict_for_ever(void *slow)
 {
 	struct kfd k;
 
@@ -206,7 +145,7 @@ static void evict_for_ever(struct kfd_slow *slow)
 }
 
 /* Pages that a queue asks for, and that go again. */
-static void fault_for_ever(struct kfd_slow *slow)
+static void fault_for_ever(void *slow)
 {
 	const uint64_t size = STORM_PAGES * KFD_PAGE;
 	struct kfd_queue q;
@@ -220,7 +159,7 @@ static void fault_for_ever(struct kfd_slow *slow)
 		die("no XNACK");
 	must(kfd_queue_create(&k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &q), "a queue");
 	must(kfd_svm_alloc(&k, size, -1, &mem), "memory");
-	hostile_ready();
+	crowd_ready();
 	for (unsigned int i = 0;; i++) {
 		must(kfd_queue_emit(&q, p, pm4_write_data(p, (uintptr_t)mem +
 				    i % STORM_PAGES * KFD_PAGE, 1)), "a packet");
@@ -252,8 +191,8 @@ static void *wait_for_all(void *arg)
 	return NULL;
 }
 
-/* Very many waiters for an event that a queue sets time and again. */
-static void wait_and_signal(struct kfd_slow *slow)
+/* Very many waiters for events that come and go. */
+static void wait_and_signal(void *slow)
 {
 	struct kfd_ioctl_create_event_args ev[WAITED];
 	static struct waits w[WAITERS];
@@ -271,7 +210,7 @@ static void wait_and_signal(struct kfd_slow *slow)
 		if (pthread_create(&thread, NULL, wait_for_all, &w[t]))
 			die("a thread: %m");
 	}
-	hostile_ready();
+	crowd_ready();
 	for (unsigned int i = 0;; i++) {
 		must(kfd_event_set(&k, ev[i % (WAITED - 1)].event_id), "an event");
 		must(kfd_event_reset(&k, ev[i % (WAITED - 1)].event_id), "an event");
@@ -279,7 +218,7 @@ static void wait_and_signal(struct kfd_slow *slow)
 }
 
 /* SMI files that nobody reads, and what fills them. */
-static void listen_and_shout(struct kfd_slow *slow)
+static void listen_and_shout(void *slow)
 {
 	static struct kfd_smi smi[SMI_FILES];
 	struct kfd k;
@@ -292,10 +231,10 @@ static void listen_and_shout(struct kfd_slow *slow)
 }
 
 /* Buffers, mapped, and all given back by the end of the process. */
-static void die_with_buffers(struct kfd_slow *slow)
+static void die_with_buffers(void *slow)
 {
 	(void)slow;
-	hostile_ready();
+	crowd_ready();
 	for (;;) {
 		pid_t pid = fork();
 		struct kfd_bo bo;

@@ -44,7 +44,7 @@ static const struct sizes full = {
 	.many_bos = 10000, .few_bos = 1000,
 	.many_remaps = 1000, .few_remaps = 100,
 	.many_ranges = 100000, .few_ranges = 1000,
-	.idle_s = 10, .repeats = 5, .samples = 10, .turns = 9,
+	.idle_s = 10, .repeats = 5, .turns = 9, .stranger = true,
 };
 
 /* The same figures, sooner: for "make check". The limits scale with the sizes. */
@@ -416,8 +416,9 @@ int main(int argc, char **argv)
 		} else {
 			die("usage: kfd_bench [--quick] [--only LETTERS] [--plugin DIR] "
 			    "[--amdgpu-plugin DIR] "
-			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, l many ranges, t a stranger, "
-			    "r new CPU addresses, i idle, p criu's own plugin; default all)");
+			    "(a criu dumps, m criu's memory, u uAPI, s shared virtual memory, "
+			    "l many ranges of it, t a stranger, r new CPU addresses, i idle, "
+			    "p criu's own plugin; default all)");
 		}
 	}
 	if (only[strspn(only, all)])

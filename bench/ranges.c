@@ -6,14 +6,12 @@
  *
  * A child makes what is measured; times come back in memory that both share.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "crowd.h"
 #include "lib/kfd_svm.h"
 
 #define TURNS	5
@@ -31,36 +29,17 @@ static const char *const step_names[NR_STEPS] = {
  * struct walk - processes with ranges, and what those cost
  * @n: ranges, of a page each
  * @turn: which one this is
- * @ready: the process has its ranges, and waits to be killed
  * @us: microseconds per range
  */
 struct walk {
 	unsigned int n;
 	unsigned int turn;
-	volatile bool ready;
 	double us[NR_STEPS][TURNS];
 };
 
 static void took(struct walk *w, enum step what, double since)
 {
 	w->us[what][w->turn] = (now() - since) * 1e6 / w->n;
-}
-
-/* Neighbours differ, or they would be one range. */
-static char *walk_make(struct kfd *k, struct walk *w)
-{
-	struct kfd_ioctl_svm_attribute attrs[] = {
-		{ KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[0].gpu_id },
-		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, 0 },
-	};
-	char *base;
-
-	must(kfd_svm_alloc(k, (uint64_t)w->n * KFD_PAGE, -1, &base), "memory");
-	for (unsigned int i = 0; i < w->n; i++) {
-		attrs[1].value = i % 2 + 1;
-		must(kfd_svm_set(k, base + (uint64_t)i * KFD_PAGE, KFD_PAGE, attrs, 2), "a range");
-	}
-	return base;
 }
 
 static void walk_alive(void *arg)
@@ -72,7 +51,7 @@ static void walk_alive(void *arg)
 
 	must(kfd_start(&k), "opening the GPU");
 	t = now();
-	base = walk_make(&k, w);
+	base = make_ranges(&k, w->n);
 	took(w, MAKE, t);
 	t = now();
 	must(kfd_svm_set1(&k, base, (uint64_t)w->n * KFD_PAGE, KFD_IOCTL_SVM_ATTR_SET_FLAGS,
@@ -90,31 +69,23 @@ static void walk_until_killed(void *arg)
 	struct kfd k;
 
 	must(kfd_start(&k), "opening the GPU");
-	walk_make(&k, w);
-	w->ready = true;
+	make_ranges(&k, w->n);
+	crowd_ready();
 	for (;;)
 		pause();
 }
 
 static void walk_turn(struct walk *w, unsigned int turn)
 {
-	int status;
+	struct crowd one;
 	double t;
-	pid_t pid;
 
 	w->turn = turn;
 	in_child(walk_alive, w);
-	w->ready = false;
-	pid = child_start(walk_until_killed, w);
-	while (!w->ready) {
-		if (waitpid(pid, &status, WNOHANG))
-			die("a measuring process failed");
-		usleep(1000);
-	}
+	crowd_start(&one, 1, walk_until_killed, w);
 	t = now();
-	kill(pid, SIGKILL);
-	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
-		die("a process that was killed has ended otherwise");
+	crowd_kill(&one);
+	crowd_wait(&one);
 	took(w, EXIT, t);
 }
 

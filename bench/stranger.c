@@ -17,13 +17,14 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "crowd.h"
 #include "hostile.h"
 #include "lib/kfd_criu.h"
 #include "lib/kfd_packets.h"
 #include "lib/kfd_slow.h"
 
 #define TURNS		3
-#define MAX_SAMPLES	10	/* of a turn */
+#define SAMPLES		10	/* of a turn */
 #define MEM_BYTES	(1u << 20)
 #define RING		4096
 /* Netlink families end at 31; none of Debian's has this number. */
@@ -154,7 +155,7 @@ static void stranger_start(struct stranger *s)
  */
 struct times {
 	unsigned int n;
-	double us[NR_PROBES][TURNS * MAX_SAMPLES];
+	double us[NR_PROBES][TURNS * SAMPLES];
 };
 
 static double probe_once(struct stranger *s, enum probe what)
@@ -168,12 +169,12 @@ static double probe_once(struct stranger *s, enum probe what)
 	return (now() - t) * 1e6;
 }
 
-static void measure(struct stranger *s, struct times *times, unsigned int samples)
+static void measure(struct stranger *s, struct times *times)
 {
 	for (unsigned int what = 0; what < NR_PROBES; what++)
-		for (unsigned int i = 0; i < samples; i++)
+		for (unsigned int i = 0; i < SAMPLES; i++)
 			times->us[what][times->n + i] = probe_once(s, what);
-	times->n += samples;
+	times->n += SAMPLES;
 }
 
 /* The least of three: one may be late by chance, and what lasts makes all of them so. */
@@ -202,20 +203,19 @@ static double until_as_before(struct stranger *s, const double *usual)
 	return last;
 }
 
-static void beside_busy(struct stranger *s, const struct kind *kind, struct times *times,
-			unsigned int samples)
+static void beside_busy(struct stranger *s, const struct kind *kind, struct times *times)
 {
 	struct crowd c;
 
 	crowd_start(&c, kind->n, be_busy, NULL);
-	measure(s, times, samples);
+	measure(s, times);
 	crowd_kill(&c);
 	crowd_wait(&c);
 }
 
 /* Returns how many seconds it was felt after their death. */
 static double beside_hostile(struct stranger *s, const struct kind *kind, struct times *times,
-			     const double *usual, unsigned int samples)
+			     const double *usual)
 {
 	struct kfd_slow slow;
 	struct crowd c;
@@ -226,7 +226,7 @@ static double beside_hostile(struct stranger *s, const struct kind *kind, struct
 		kfd_slow_block(&slow);
 	}
 	crowd_start(&c, kind->n, kind->run, &slow);
-	measure(s, times, samples);
+	measure(s, times);
 	crowd_kill(&c);
 	after = until_as_before(s, usual);
 	if (kind->slow)
@@ -236,7 +236,7 @@ static double beside_hostile(struct stranger *s, const struct kind *kind, struct
 }
 
 /* The worst of the stranger's ratios beside a kind, and when it was over; by turns. */
-static void figures_kind(struct stranger *s, const struct kind *kind, unsigned int samples)
+static void figures_kind(struct stranger *s, const struct kind *kind)
 {
 	static struct times busy, hostile;
 	double usual[NR_PROBES], took[NR_PROBES], after, latest = 0;
@@ -246,10 +246,10 @@ static void figures_kind(struct stranger *s, const struct kind *kind, unsigned i
 	busy.n = 0;
 	hostile.n = 0;
 	for (unsigned int turn = 0; turn < TURNS; turn++) {
-		beside_busy(s, kind, &busy, samples);
+		beside_busy(s, kind, &busy);
 		for (unsigned int what = 0; what < NR_PROBES; what++)
 			usual[what] = median(busy.us[what], busy.n);
-		after = beside_hostile(s, kind, &hostile, usual, samples);
+		after = beside_hostile(s, kind, &hostile, usual);
 		latest = after > latest ? after : latest;
 	}
 	for (unsigned int what = 0; what < NR_PROBES; what++) {
@@ -267,17 +267,17 @@ static void figures_kind(struct stranger *s, const struct kind *kind, unsigned i
 
 /**
  * figures_stranger() - what others can make one wait for
- * @sz: how often it is measured; not at all in a quick run
+ * @sz: whether; not in a quick run
  */
 void figures_stranger(const struct sizes *sz)
 {
 	static struct stranger s;
 
-	if (!sz->samples) {
+	if (!sz->stranger) {
 		progress("a stranger beside hostile processes: only without QUICK=1");
 		return;
 	}
 	stranger_start(&s);
 	for (unsigned int i = 0; i < num_kinds; i++)
-		figures_kind(&s, &kinds[i], sz->samples);
+		figures_kind(&s, &kinds[i]);
 }

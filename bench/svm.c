@@ -46,19 +46,27 @@ struct ranges {
 	double load_us[ROUNDS];
 };
 
-/* Neighbours differ, or they would be one range. */
-static void ranges_make(struct kfd *k, struct ranges *r)
+/**
+ * make_ranges() - ranges of shared virtual memory that the first GPU has access to
+ * @k: the driver
+ * @n: how many, of a page each; neighbours differ, or they would be one range
+ *
+ * Return: where they are.
+ */
+char *make_ranges(struct kfd *k, unsigned int n)
 {
 	struct kfd_ioctl_svm_attribute attrs[] = {
 		{ KFD_IOCTL_SVM_ATTR_ACCESS, k->gpu[0].gpu_id },
 		{ KFD_IOCTL_SVM_ATTR_GRANULARITY, 0 },
 	};
+	char *base;
 
-	must(kfd_svm_alloc(k, (uint64_t)r->n * KFD_PAGE, -1, &r->base), "memory");
-	for (unsigned int i = 0; i < r->n; i++) {
+	must(kfd_svm_alloc(k, (uint64_t)n * KFD_PAGE, -1, &base), "memory");
+	for (unsigned int i = 0; i < n; i++) {
 		attrs[1].value = i % 2 + 1;
-		must(kfd_svm_set(k, r->base + i * KFD_PAGE, KFD_PAGE, attrs, 2), "a range");
+		must(kfd_svm_set(k, base + (uint64_t)i * KFD_PAGE, KFD_PAGE, attrs, 2), "a range");
 	}
+	return base;
 }
 
 static void ranges_save(void *arg)
@@ -70,7 +78,7 @@ static void ranges_save(void *arg)
 	double t;
 
 	must(kfd_start(&k), "opening the GPU");
-	ranges_make(&k, r);
+	r->base = make_ranges(&k, r->n);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		memset(&s, 0, sizeof(s));
 		t = now();
