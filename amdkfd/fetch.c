@@ -78,7 +78,8 @@
  * @returned: where its end is waited for
  * @serving: it is at something
  * @alone: the last look found it the only user of the address space
- * @watch: looks for that while it is @serving; pending, it holds a reference
+ * @watch: looks for that while it is @serving and there is a @process; pending, it
+ *	holds a reference
  */
 struct kfd_fetcher {
 	struct kref ref;
@@ -401,6 +402,17 @@ static void fetcher_watch_later(struct kfd_fetcher *f)
 		kref_get(&f->ref);
 }
 
+/*
+ * The watch pins neither a process nor the module, so it must not be left to its
+ * timer. The caller has a reference of its own: this one is not the last.
+ */
+static void fetcher_watch_no_more(struct kfd_fetcher *f)
+{
+	lockdep_assert_held(&f->lock);
+	if (cancel_delayed_work(&f->watch))
+		kref_put(&f->ref, fetcher_free);
+}
+
 static void fetcher_watch(struct work_struct *work)
 {
 	struct kfd_fetcher *f = container_of(to_delayed_work(work),
@@ -453,6 +465,7 @@ static void fetcher_end(struct kfd_fetcher *f, const struct kfd_look *look,
 {
 	spin_lock(&f->lock);
 	f->serving = false;
+	fetcher_watch_no_more(f);
 	if (f->current_req) {
 		f->current_req->look = *look;
 		fetch_done_locked(f->current_req, ret);
@@ -562,6 +575,8 @@ void kfd_fetcher_close(struct kfd_fetcher *f)
 		send_sig(SIGKILL, f->task, 1);
 		wake_up(&f->wait);
 	}
+	/* It may be at something for ever. Nothing begins any more. */
+	fetcher_watch_no_more(f);
 	spin_unlock(&f->lock);
 	kfd_fetcher_put(f);
 }
