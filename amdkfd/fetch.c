@@ -59,8 +59,9 @@
 #define FETCH_WATCH_MS		100
 /* Pages that are brought in before others may have mmap_lock for writing. */
 #define FETCH_BATCH		64
-/* How long a work tries to get mmap_lock at most. */
-#define MMAP_SPIN_NS		(500 * NSEC_PER_USEC)
+/* How long a work, and a task, tries to get mmap_lock at most. */
+#define MMAP_WORK_NS		(500 * NSEC_PER_USEC)
+#define MMAP_TASK_NS		(10 * NSEC_PER_MSEC)
 
 /**
  * struct kfd_fetcher - what brings in memory for a process's works
@@ -161,40 +162,35 @@ static void runs_refuse(struct kfd_runs *refused, unsigned long addr)
 
 /* --- mmap_lock ------------------------------------------------------------- */
 
-/* Gets in between two writers, which a program can keep coming. */
-static bool mmap_read_lock_spin(struct mm_struct *mm)
-{
-	u64 end = local_clock() + MMAP_SPIN_NS;
-
-	while (local_clock() < end && !need_resched()) {
-		cpu_relax();
-		if (mmap_read_trylock(mm))
-			return true;
-	}
-	return false;
-}
-
 /**
  * kfd_mmap_read_lock() - take mmap_lock with locks of ours held
  * @mm: the address space
  *
  * A program can have it held for as long as it likes: by a thread that waits for
- * a page with it, and one that wants it for writing. A work of ours does not wait
- * for that, but for as long as a system call takes that changes the address space:
- * a program that makes one after the other leaves it free for a moment only, which
- * a single try does not meet.
+ * a page with it, and one that wants it for writing. Others want our locks
+ * meanwhile: works, who reads fdinfo, a tracer. So nobody waits for that, but for as
+ * long as a system call takes that changes the address space: a program that makes
+ * one after the other leaves it free for a moment only, which a single try does
+ * not meet.
  *
  * Context: sleeps.
- * Return: 0; -EINTR: killed; -EAGAIN: a work, which is to come back when a thread
- * of the process's own has had it (a look of no pages, kfd_mirrors_fetch()).
+ * Return: 0; -EINTR: killed; -KFD_EABSENT: to be waited for with nothing held, as
+ * for a page (a look of no pages, kfd_look_again(), kfd_mirrors_fetch()).
  */
 int kfd_mmap_read_lock(struct mm_struct *mm)
 {
-	if (mmap_read_trylock(mm))
-		return 0;
-	if (current->flags & PF_WQ_WORKER)
-		return mmap_read_lock_spin(mm) ? 0 : -EAGAIN;
-	return mmap_read_lock_killable(mm) ? -EINTR : 0;
+	bool work = current->flags & PF_WQ_WORKER;
+	u64 end = local_clock() + (work ? MMAP_WORK_NS : MMAP_TASK_NS);
+
+	while (!mmap_read_trylock(mm)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (local_clock() >= end || (work && need_resched()))
+			return -KFD_EABSENT;
+		cond_resched();
+		cpu_relax();
+	}
+	return 0;
 }
 
 /* --- pages ----------------------------------------------------------------- */

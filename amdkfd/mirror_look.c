@@ -95,7 +95,7 @@ static int mirror_read_tables(struct kfd_mirror *m, const struct kfd_look *look,
 	if (!look->in_line)
 		ret = kfd_mmap_read_lock(mm);
 	if (ret)
-		return ret == -EAGAIN ? -KFD_EABSENT : ret;
+		return ret;
 	if (m->ops->stale && m->ops->stale(m, part->first, part->n))
 		ret = -ESTALE;
 	else if (!mirror_has_mapping(m, part))

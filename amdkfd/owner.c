@@ -163,12 +163,48 @@ static const struct mmu_notifier_ops kfd_owner_mn_ops = {
 	.free_notifier = kfd_owner_mn_free,
 };
 
+static bool kfd_owner_ignore(struct mmu_interval_notifier *mni,
+			     const struct mmu_notifier_range *range,
+			     unsigned long seq)
+{
+	mmu_interval_set_seq(mni, seq);
+	return true;
+}
+
+static const struct mmu_interval_notifier_ops kfd_owner_interval_ops = {
+	.invalidate = kfd_owner_ignore,
+};
+
+/*
+ * The first interval notifier of an address space takes mmap_lock for writing,
+ * and heeds no signal. Mirrors are watched with locks held that others want, so
+ * this is to be over before there is one.
+ */
+static int kfd_owner_prepare_intervals(struct mm_struct *mm)
+{
+	struct mmu_interval_notifier *mni;
+	int ret;
+
+	mni = kzalloc(sizeof(*mni), GFP_KERNEL_ACCOUNT);
+	if (!mni)
+		return -ENOMEM;
+	ret = mmu_interval_notifier_insert(mni, mm, 0, PAGE_SIZE,
+					   &kfd_owner_interval_ops);
+	if (!ret)
+		mmu_interval_notifier_remove(mni);
+	kfree(mni);
+	return ret;
+}
+
 /* A binding of @p to current's address space. */
 static struct kfd_owner_notifier *kfd_owner_register(struct kfd_process *p)
 {
 	struct kfd_owner_notifier *notifier;
 	int ret;
 
+	ret = kfd_owner_prepare_intervals(current->mm);
+	if (ret)
+		return ERR_PTR(ret);
 	notifier = kzalloc(sizeof(*notifier), GFP_KERNEL_ACCOUNT);
 	if (!notifier)
 		return ERR_PTR(-ENOMEM);

@@ -64,6 +64,7 @@ FIXTURE_VARIANT(stranger)
 {
 	enum where where;
 	unsigned int ahead;
+	bool locked;
 };
 
 /* No page is read ahead: whoever waits does not even hear SIGKILL. */
@@ -88,6 +89,17 @@ FIXTURE_VARIANT_ADD(stranger, set_attr)
 	.where = IN_SET_ATTR, .ahead = AHEAD,
 };
 
+/* The process keeps its own mmap_lock: by a read of a page through /proc/self/mem. */
+FIXTURE_VARIANT_ADD(stranger, alloc_without_mmap_lock)
+{
+	.where = IN_ALLOC, .ahead = AHEAD, .locked = true,
+};
+
+FIXTURE_VARIANT_ADD(stranger, set_attr_without_mmap_lock)
+{
+	.where = IN_SET_ATTR, .ahead = AHEAD, .locked = true,
+};
+
 FIXTURE_SETUP(stranger)
 {
 	/* before anything of KFD: the server is a child */
@@ -109,8 +121,52 @@ FIXTURE_TEARDOWN(stranger)
 		ASSERT_OK(self->slow_ret); \
 	} while (0)
 
+/* How far keep_mmap_lock() is; no thread can be made once there is a writer. */
+static volatile enum { MAKE_THREADS, READ, WRITE } lock_step;
+
+static void *read_by_proc(void *page)
+{
+	int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	char c;
+
+	while (lock_step < READ)
+		kfd_sleep_ms(1);
+	return pread(fd, &c, 1, (uintptr_t)page) == 1 ? NULL : page;
+}
+
+static void *map_something(void *unused)
+{
+	while (lock_step < WRITE)
+		kfd_sleep_ms(1);
+	mmap(NULL, KFD_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return unused;
+}
+
+/*
+ * The kernel waits for the page with mmap_lock held, and behind a writer no
+ * reader gets it any more. Returns memory to be used instead of the page.
+ */
+static void *keep_mmap_lock(struct kfd_slow *slow, void *page)
+{
+	void *m = mmap(NULL, KFD_PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	pthread_t reader, writer;
+
+	if (m == MAP_FAILED || pthread_create(&reader, NULL, read_by_proc, page) ||
+	    pthread_create(&writer, NULL, map_something, NULL))
+		return NULL;
+	kfd_slow_block(slow);
+	lock_step = READ;
+	if (!kfd_slow_blocked(slow, PATIENCE))
+		return NULL;
+	lock_step = WRITE;
+	/* It is in mmap() soon. Nothing tells. */
+	kfd_sleep_ms(100);
+	return m;
+}
+
 /* Never comes back, or with an error. */
-static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where,
+static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where, bool locked,
 		     struct shared *shared)
 {
 	void *page = kfd_slow_map(slow, 32);
@@ -119,6 +175,8 @@ static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where,
 	uint32_t p[16];
 	int ret;
 
+	if (page && locked)
+		page = keep_mmap_lock(slow, page);
 	if (!page)
 		return -ENOMEM;
 	switch (where) {
@@ -164,19 +222,23 @@ static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where,
  * mapped: a mapping lasts as long as the address space, and that as long as who
  * waits for a page of it.
  */
-static void hostile(struct kfd_slow *slow, enum where where, struct shared *shared)
+static void hostile(struct kfd_slow *slow, enum where where, bool locked,
+		    struct shared *shared)
 {
 	struct kfd_bo vram;
 	struct kfd k;
-	int ret = kfd_start(&k);
+	int ret;
 
+	/* The file system ends with the last that has this. */
+	close(slow->dev);
+	ret = kfd_start(&k);
 	if (!ret && where == IN_FAULT && kfd_set_xnack(&k, 1) != 1)
 		ret = -EOPNOTSUPP;
 	if (!ret)
 		ret = kfd_bo_alloc(&k, 0, MEM_VRAM, TAKEN, &vram);
 	shared->kfd = k.fd;
 	if (!ret)
-		ret = miss_page(&k, slow, where, shared);
+		ret = miss_page(&k, slow, where, locked, shared);
 	printf("# the child: %d\n", ret);
 	fflush(stdout);
 	shared->ready = -1;
@@ -265,7 +327,7 @@ TEST_F_TIMEOUT(stranger, page_that_does_not_come, 60)
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid)
-		hostile(&self->slow, variant->where, self->shared);
+		hostile(&self->slow, variant->where, variant->locked, self->shared);
 	while (!self->shared->ready)
 		kfd_sleep_ms(5);
 	ASSERT_EQ(1, self->shared->ready);
@@ -277,6 +339,11 @@ TEST_F_TIMEOUT(stranger, page_that_does_not_come, 60)
 	EXPECT_TRUE(fdinfo_is_read(pid, self->shared->kfd));
 	EXPECT_OK(evicted_and_back(&self->k));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
+	/* Who reads through /proc heeds no signal. */
+	if (variant->locked) {
+		kfd_slow_stop(&self->slow);
+		self->slow_ret = -ESHUTDOWN;
+	}
 	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	EXPECT_TRUE(vram_is_back(self->vram));
 	EXPECT_OK(evicted_and_back(&self->k));

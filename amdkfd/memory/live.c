@@ -60,7 +60,7 @@ static bool live_file_is_memory(const struct file *file)
 /*
  * Which file is mapped at [start, end), shared and, with @write, writable;
  * @file: for live_put_file(). EINVAL: none that can be held, or not as a whole;
- * EINTR.
+ * EINTR, KFD_EABSENT: as kfd_mmap_read_lock().
  */
 static int live_find_file(struct mm_struct *mm, u64 start, u64 end, bool write,
 			  struct file **file, loff_t *offset)
@@ -69,11 +69,12 @@ static int live_find_file(struct mm_struct *mm, u64 start, u64 end, bool write,
 	struct vm_area_struct *vma;
 	struct file *found = NULL;
 	loff_t first = 0, off;
-	int ret = -EINVAL;
+	int ret = kfd_mmap_read_lock(mm);
 	u64 addr;
 
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
+	if (ret)
+		return ret;
+	ret = -EINVAL;
 	for (addr = start; addr < end; addr = vma->vm_end) {
 		vma = vma_lookup(mm, addr);
 		if (!vma || !vma->vm_file || (vma->vm_flags & need) != need ||
@@ -131,7 +132,7 @@ static void live_free(struct kfd_live *live, bool write)
  *
  * Return: 0; EINVAL: its memory is not a mapping of a file that can be held;
  * EFAULT: a page of the file is not there; ENOMEM: no memory, or over
- * RLIMIT_MEMLOCK; EINTR.
+ * RLIMIT_MEMLOCK; EINTR, KFD_EABSENT: as kfd_mmap_read_lock().
  */
 int kfd_live_hold(struct kfd_userptr *userptr)
 {

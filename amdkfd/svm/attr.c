@@ -47,8 +47,8 @@ static int svm_gpu_index(struct kfd_process *p, u32 user_gpu_id)
  *
  * Context: sleeps; takes mmap_lock. A user of the address space.
  * Return: 0; -EFAULT: a part is not mapped, is a device's or secret memory;
- * -EADDRINUSE: a buffer is mapped on a GPU there; -EINTR: killed; -EAGAIN: a
- * work, which is to come back.
+ * -EADDRINUSE: a buffer is mapped on a GPU there; -EINTR: killed; -KFD_EABSENT: as
+ * kfd_mmap_read_lock().
  */
 int kfd_svm_check_memory(struct kfd_process *p, u64 start, u64 last)
 {
@@ -363,6 +363,8 @@ static int svm_ioctl_once(struct kfd_process *p,
 	if (!ret && mutex_lock_killable(&req->svm->lock))
 		ret = -EINTR;
 	if (!ret) {
+		/* What is not told of pages is of mmap_lock. */
+		req->look.absent.n = 0;
 		ret = args->op == KFD_IOCTL_SVM_OP_SET_ATTR ?
 		      svm_set_attr(req, args->start_addr, end - 1) :
 		      svm_get_attr(req, args->start_addr, end - 1);

@@ -439,7 +439,7 @@ static int svm_do_change(struct kfd_svm *svm, u64 start, u64 last,
  * space.
  * Return: 0; -EFAULT: a part is not mapped, or is a device's; -EADDRINUSE: a
  * buffer is mapped there; -ENOSPC: too many ranges; -ENOMEM: also over the
- * limit on system memory; -EINTR; -EAGAIN: a work, which is to come back. Nothing
+ * limit on system memory; -EINTR; -KFD_EABSENT: as kfd_mmap_read_lock(). Nothing
  * has changed then.
  */
 int kfd_svm_change(struct kfd_svm *svm, u64 start, u64 last,

@@ -214,14 +214,11 @@ static int svm_serve_locked(struct kfd_svm *svm,
 	lockdep_assert_held(&svm->lock);
 	if (!svm->retry)
 		return -EFAULT;
+	/* mmap_lock is waited for as a page is. */
+	svm->look.absent.n = 0;
 	ret = kfd_svm_strike(svm);
 	if (!ret)
 		ret = kfd_mmap_read_lock(p->mm);
-	if (ret == -EAGAIN) {
-		/* mmap_lock is waited for as a page is. */
-		svm->look.absent.n = 0;
-		return -KFD_EABSENT;
-	}
 	if (ret)
 		return ret;
 	ret = svm_check_access(p->mm, fault->va, fault->write, &start, &last,

@@ -94,7 +94,7 @@ bool kfd_svm_in_hole(struct kfd_svm *svm, u64 start, u64 last)
 
 /*
  * The first stretch of [*@start, *@last] that nothing is mapped in. 1: there is
- * one; 0: there is none; -EINTR, -EAGAIN
+ * one; 0: there is none; -EINTR, -KFD_EABSENT
  */
 static int svm_find_unmapped(struct mm_struct *mm, u64 *start, u64 *last)
 {
@@ -231,8 +231,8 @@ bool kfd_svm_has_holes(struct kfd_svm *svm)
  *
  * Context: svm->lock held; sleeps.
  * Return: 0, also when the address space has no user any more, whose end takes
- * all ranges; -ENOMEM, -ENOSPC, -EINTR (killed), -EAGAIN (a work): holes are left,
- * and the work tries again.
+ * all ranges; -ENOMEM, -ENOSPC, -EINTR (killed), -KFD_EABSENT (as
+ * kfd_mmap_read_lock()): holes are left, and the work tries again.
  */
 int kfd_svm_strike(struct kfd_svm *svm)
 {

@@ -569,8 +569,8 @@ static void svm_tell_move(struct kfd_svm_range *r, u64 start, u64 last,
 /*
  * Pages of a range, to the VRAM of a GPU or (@to NULL) to system memory. The
  * one place where a migration that the driver decides on begins and ends.
- * 1: pages have stayed that copy-on-write shares; -ENOMEM, -EINTR, -EAGAIN: a
- * work, for which they stay where they are.
+ * 1: pages have stayed that copy-on-write shares; -ENOMEM, -EINTR; -KFD_EABSENT: as
+ * kfd_mmap_read_lock(): they stay where they are.
  */
 static int svm_migrate(struct kfd_svm_range *r, u64 start, u64 last,
 		       struct kfd_process_device *to,
@@ -630,7 +630,8 @@ static struct kfd_process_device *svm_prefetch_to(struct kfd_svm_range *r)
  * Context: svm->lock and process->lock held; sleeps; takes mmap_lock. A user of
  * the address space.
  * Return: 0, whatever could be moved; 1: likewise, and more can once
- * kfd_svm_validate() has unshared what copy-on-write shares; -ENOMEM; -EINTR.
+ * kfd_svm_validate() has unshared what copy-on-write shares; -ENOMEM; -EINTR;
+ * -KFD_EABSENT: as kfd_mmap_read_lock().
  */
 int kfd_svm_prefetch(struct kfd_svm *svm, u64 start, u64 last)
 {
