@@ -10,6 +10,8 @@
  * memory (mirror_look.c); what is not comes while nothing of ours is held
  * (fetch.c), and the look-up is made again.
  *
+ * What happens to a mirror, and what comes of it, is a table: mirror_state.c.
+ *
  * A page of a mirror is *present* (given to the owner by populate()) or
  * *absent*. The hull [absent_first, absent_last] of a mirror holds every absent
  * page that has not been given up, except while validate() works, when it holds
@@ -19,8 +21,8 @@
  * retry. Invariants, all under notifier_lock:
  *
  *  1. what is present is what the CPU's page tables say now: populate() and
- *     invalidate() exclude each other, and populate() comes after a look at
- *     the notifier's sequence under the lock;
+ *     take() exclude each other, and populate() comes after a look at the
+ *     notifier's sequence under the lock;
  *  2. a needed mirror that an invalidation has hit is on kfd_mirrors.invalid
  *     until its pages are back or given up;
  *  3. while that list is not empty the queues of the GPUs that need what is on
@@ -71,18 +73,13 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "debug/break.h"
 #include "mirror.h"
 #include "process.h"
 #include "smi.h"
 
-#define RESTORE_DELAY_MIN_MS	1
 #define RESTORE_DELAY_MAX_MS	1000
 /* How long nothing is brought in after there was no memory for it. */
 #define FETCH_AGAIN_MS		100
-/* A storm: how soon the next eviction comes, and how long we then wait. */
-#define STORM_CALM_JIFFIES	(HZ / 20)
-#define STORM_DELAY_MAX_MS	64
 /* Time after which the restore work makes a pause though it gets on. */
 #define RESTORE_PASS_JIFFIES	HZ
 /* Lost races with the notifier after which it does. */
@@ -90,116 +87,19 @@
 
 static struct workqueue_struct *restore_wq;
 
-/* Give the evictions back when nothing asks for them any more. */
-static void mirrors_settle(struct kfd_mirrors *mirrors)
+/**
+ * kfd_mirrors_restore_soon() - make what is on the list present again
+ * @mirrors: those of a process
+ *
+ * When the time has passed for which queues are to stay evicted at least.
+ *
+ * Context: notifier_lock held.
+ */
+void kfd_mirrors_restore_soon(struct kfd_mirrors *mirrors)
 {
-	u32 evicted = mirrors->evicted;
-	int ret;
-
 	lockdep_assert_held(&mirrors->notifier_lock);
-	if (!evicted || mirrors->closing || !list_empty(&mirrors->invalid))
-		return;
-	mirrors->evicted = 0;
-	mirrors->restored_at = jiffies;
-	ret = kfd_process_restore_on(mirrors->process, evicted);
-	if (ret)
-		pr_warn_ratelimited("amdkfd: pasid %u: queues did not come back after their memory did: %d\n",
-				    mirrors->process->pasid, ret);
-}
-
-/* How long the queues that are now being evicted stay so, milliseconds. */
-static unsigned int mirrors_restore_delay(const struct kfd_mirrors *mirrors)
-{
-	if (time_after(jiffies, mirrors->restored_at + STORM_CALM_JIFFIES))
-		return RESTORE_DELAY_MIN_MS;
-	return min_t(unsigned int, mirrors->storm_ms * 2,
-		     STORM_DELAY_MAX_MS);
-}
-
-/* What has been given up is tried again. */
-static void mirror_miss_lost(struct kfd_mirror *m)
-{
-	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (kfd_mirror_has_lost(m))
-		kfd_mirror_add_absent(m, m->lost_first, m->lost_end - 1);
-}
-
-/* A needed mirror is losing pages: stop the queues, see to it later. */
-static void mirror_break_locked(struct kfd_mirror *m)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-	u32 evict = m->needed & ~mirrors->evicted;
-
-	lockdep_assert_held(&mirrors->notifier_lock);
-	if (mirrors->closing)
-		return;
-	if (list_empty(&m->invalid_node)) {
-		list_add_tail(&m->invalid_node, &mirrors->invalid);
-		mirror_miss_lost(m);
-	}
-	if (evict) {
-		if (!mirrors->evicted)
-			mirrors->storm_ms = mirrors_restore_delay(mirrors);
-		mirrors->evicted |= evict;
-		/* The count is raised even when a queue did not stop. */
-		if (kfd_process_evict_on(mirrors->process, evict,
-					 m->ops->trigger))
-			pr_warn_ratelimited("amdkfd: pasid %u: a queue did not stop while its memory changes\n",
-					    mirrors->process->pasid);
-	}
 	queue_delayed_work(restore_wq, &mirrors->restore_work,
 			   msecs_to_jiffies(mirrors->storm_ms));
-}
-
-static void mirror_lose(struct kfd_mirror *m, u64 first, u64 last,
-			const struct mmu_notifier_range *why)
-{
-	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (m->needed)
-		mirror_break_locked(m);
-	kfd_mirror_add_absent(m, first, last);
-	m->ops->invalidate(m, first, last - first + 1, why);
-}
-
-static bool mirror_invalidate(struct mmu_interval_notifier *notifier,
-			      const struct mmu_notifier_range *range,
-			      unsigned long seq)
-{
-	struct kfd_mirror *m = container_of(notifier, struct kfd_mirror,
-					    notifier);
-	unsigned long end = m->addr + (m->npages << PAGE_SHIFT);
-	u64 first, last;
-
-	/* Stopping a queue sleeps; the OOM reaper comes back later. */
-	if (!mmu_notifier_range_blockable(range))
-		return false;
-
-	first = (max(range->start, m->addr) - m->addr) >> PAGE_SHIFT;
-	last = (min(range->end, end) - 1 - m->addr) >> PAGE_SHIFT;
-
-	mutex_lock(&m->mirrors->notifier_lock);
-	mmu_interval_set_seq(notifier, seq);
-	if (m->ops->stale && range->event == MMU_NOTIFY_UNMAP)
-		kfd_fetcher_tell_unmap(m->mirrors->fetcher);
-	if (!m->retired && !(KFD_BROKEN(fork_unseen) &&
-			     range->event == MMU_NOTIFY_PROTECTION_PAGE))
-		mirror_lose(m, first, last, range);
-	mutex_unlock(&m->mirrors->notifier_lock);
-	return true;
-}
-
-static const struct mmu_interval_notifier_ops mirror_notifier_ops = {
-	.invalidate = mirror_invalidate,
-};
-
-/* The pages that are missed are no longer in the hull: they are looked at now. */
-static void mirror_take_hull(struct kfd_mirror *m, u64 *first, u64 *last)
-{
-	mutex_lock(&m->mirrors->notifier_lock);
-	*first = m->absent_first;
-	*last = m->absent_last;
-	kfd_mirror_set_present(m);
-	mutex_unlock(&m->mirrors->notifier_lock);
 }
 
 /*
@@ -211,31 +111,25 @@ static int mirror_try_once(struct kfd_mirror *m, struct kfd_look *look,
 			   enum kfd_mercy mercy)
 {
 	struct kfd_missing missing = {};
-	u64 first, last, from;
+	u64 first, last;
 	int ret;
 
-	mirror_take_hull(m, &first, &last);
+	kfd_mirror_begin_look(m, &first, &last);
 	ret = first <= last ? kfd_mirror_look(m, look, first, last, &missing) : 0;
 	mutex_lock(&m->mirrors->notifier_lock);
 	if (ret == -KFD_EABSENT) {
-		from = first;
 		if (look->absent.n)
-			from = (look->absent.run[0].start - m->addr) >>
-			       PAGE_SHIFT;
+			first = (look->absent.run[0].start - m->addr) >>
+				PAGE_SHIFT;
 		if (missing.end)
-			from = min(from, missing.first);
-		kfd_mirror_add_absent(m, from, last);
-	} else if (ret) {
-		kfd_mirror_add_absent(m, first, last);
-	} else {
+			first = min(first, missing.first);
+	} else if (!ret) {
 		ret = kfd_mirror_judge(m, &missing, mercy);
-		if (ret)
-			kfd_mirror_add_absent(m, missing.first,
-					      missing.end - 1);
+		/* None of what is not missing, and all if that may not be. */
+		first = ret ? missing.first : 1;
+		last = ret ? missing.end - 1 : 0;
 	}
-	if (kfd_mirror_is_present(m))
-		list_del_init(&m->invalid_node);
-	else if (!ret)
+	if (!kfd_mirror_end_look(m, first, last) && !ret)
 		ret = -EAGAIN;
 	mutex_unlock(&m->mirrors->notifier_lock);
 	return ret;
@@ -300,7 +194,7 @@ static int mirrors_restore_pass(struct kfd_mirrors *mirrors)
 		m = list_first_entry_or_null(&mirrors->invalid,
 					     struct kfd_mirror, invalid_node);
 		if (!m)
-			mirrors_settle(mirrors);
+			kfd_mirrors_settle(mirrors);
 		mutex_unlock(&mirrors->notifier_lock);
 		if (!m)
 			return 0;
@@ -349,7 +243,7 @@ static bool mirrors_restore_later(struct kfd_mirrors *mirrors, int ret)
 
 	lockdep_assert_held(&mirrors->validate_lock);
 	if (!ret) {
-		mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
+		mirrors->delay_ms = KFD_RESTORE_DELAY_MIN_MS;
 		return false;
 	}
 	/* Under way already: what it has found out is for another look. */
@@ -470,7 +364,7 @@ int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look)
 	int ret;
 
 	mutex_lock(notifier_lock);
-	mirror_miss_lost(m);
+	kfd_mirror_lack_lost(m);
 	mutex_unlock(notifier_lock);
 	for (;;) {
 		ret = kfd_mirror_try(m, look, KFD_MERCY_NONE);
@@ -520,43 +414,14 @@ int kfd_mirror_fill(struct kfd_mirror *m, struct kfd_look *look, u64 first,
 }
 
 /**
- * kfd_mirror_init() - a mirror of nothing yet: all pages are absent
- * @m: the mirror
+ * kfd_mirrors_prepare() - what the first mirror that is watched needs
  * @mirrors: those of the process
- * @ops: static table
- * @addr: CPU address, page-aligned; the range has been checked not to wrap
- * @npages: its length, not 0
- * @access: what GPUs do with the pages
  *
- * Context: any.
+ * Context: validate_lock held; sleeps.
+ * Return: 0 or -ENOMEM.
  */
-void kfd_mirror_init(struct kfd_mirror *m, struct kfd_mirrors *mirrors,
-		     const struct kfd_mirror_ops *ops, unsigned long addr,
-		     u64 npages, enum kfd_mirror_access access)
+int kfd_mirrors_prepare(struct kfd_mirrors *mirrors)
 {
-	m->addr = addr;
-	m->npages = npages;
-	m->mirrors = mirrors;
-	m->ops = ops;
-	m->access = access;
-	m->absent_last = npages - 1;
-	INIT_LIST_HEAD(&m->invalid_node);
-}
-
-/**
- * kfd_mirror_watch() - hear of what happens to the memory from now on
- * @m: a mirror that is not watched yet
- *
- * Context: validate_lock held; sleeps; takes mmap_lock.
- *
- * Return: 0; EFAULT: the range is not in user space; ENOMEM; EINTR: the first
- * of an address space gives way to any pending signal.
- */
-int kfd_mirror_watch(struct kfd_mirror *m)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-	int ret;
-
 	lockdep_assert_held(&mirrors->validate_lock);
 	if (!mirrors->chunk)
 		mirrors->chunk = kmalloc(sizeof(*mirrors->chunk),
@@ -564,95 +429,7 @@ int kfd_mirror_watch(struct kfd_mirror *m)
 	if (!mirrors->fetcher)
 		mirrors->fetcher = kfd_fetcher_create(mirrors->process,
 						      mirrors->mm);
-	if (!mirrors->chunk || !mirrors->fetcher)
-		return -ENOMEM;
-	ret = mmu_interval_notifier_insert(&m->notifier, mirrors->mm, m->addr,
-					   m->npages << PAGE_SHIFT,
-					   &mirror_notifier_ops);
-	if (ret)
-		return ret == -ENOMEM || ret == -EINTR ? ret : -EFAULT;
-	m->watched = true;
-	return 0;
-}
-
-/**
- * kfd_mirror_remove() - take all pages away and watch no more
- * @m: a mirror, watched or not
- *
- * The pages of a retired mirror are its successor's and stay.
- *
- * Context: validate_lock held; sleeps until no invalidation runs any more.
- */
-void kfd_mirror_remove(struct kfd_mirror *m)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-
-	/* one that has never been looked at may not even be initialised */
-	if (!m->watched)
-		return;
-	lockdep_assert_held(&mirrors->validate_lock);
-	mutex_lock(&mirrors->notifier_lock);
-	list_del_init(&m->invalid_node);
-	if (!m->retired)
-		m->ops->invalidate(m, 0, m->npages, NULL);
-	m->retired = true;
-	mirrors_settle(mirrors);
-	mutex_unlock(&mirrors->notifier_lock);
-	mmu_interval_notifier_remove(&m->notifier);
-	m->watched = false;
-}
-
-/**
- * kfd_mirror_need_locked() - these GPUs' queues need the pages, and no others
- * @m: the mirror
- * @gpus: the GPUs, by index in kfd_process.pdds
- *
- * An invalidation from here on evicts them. Pages that are absent already are
- * brought by kfd_mirror_validate() or, with the queues evicted meanwhile, by
- * kfd_mirror_break_locked().
- *
- * Context: notifier_lock held.
- */
-void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus)
-{
-	struct kfd_mirrors *mirrors = m->mirrors;
-
-	lockdep_assert_held(&mirrors->notifier_lock);
-	m->needed = gpus;
-	if (!gpus)
-		list_del_init(&m->invalid_node);
-	mirrors_settle(mirrors);
-}
-
-/**
- * kfd_mirror_break_locked() - bring the pages with the queues out of the way
- * @m: a mirror; what it lacks is in its hull
- *
- * Does nothing when nobody needs it or nothing is absent.
- *
- * Context: notifier_lock held; NOTIFIER context.
- */
-void kfd_mirror_break_locked(struct kfd_mirror *m)
-{
-	if (m->needed && !kfd_mirror_is_present(m))
-		mirror_break_locked(m);
-}
-
-/**
- * kfd_mirror_lose_locked() - take pages away for a while
- * @m: a watched mirror
- * @start: CPU address of the first, inside @m
- * @last: CPU address of the last byte, inside @m
- *
- * As an invalidation of them.
- *
- * Context: notifier_lock held; NOTIFIER context.
- */
-void kfd_mirror_lose_locked(struct kfd_mirror *m, unsigned long start,
-			    unsigned long last)
-{
-	mirror_lose(m, (start - m->addr) >> PAGE_SHIFT,
-		    (last - m->addr) >> PAGE_SHIFT, NULL);
+	return mirrors->chunk && mirrors->fetcher ? 0 : -ENOMEM;
 }
 
 /**
@@ -672,9 +449,8 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
 	INIT_LIST_HEAD(&mirrors->invalid);
 	INIT_DELAYED_WORK(&mirrors->restore_work, mirrors_restore_work);
 	kfd_fetch_request_init(&mirrors->request, mirrors_fetched, NULL);
-	mirrors->delay_ms = RESTORE_DELAY_MIN_MS;
-	mirrors->storm_ms = RESTORE_DELAY_MIN_MS;
-	mirrors->restored_at = jiffies - STORM_CALM_JIFFIES - 1;
+	mirrors->delay_ms = KFD_RESTORE_DELAY_MIN_MS;
+	kfd_mirrors_calm(mirrors);
 }
 
 /**

@@ -24,6 +24,70 @@
 
 /* Pages that are looked up and given away at a time: 2 MiB. */
 #define KFD_MIRROR_CHUNK	512
+/* How long queues stay evicted at least. */
+#define KFD_RESTORE_DELAY_MIN_MS	1
+
+/**
+ * enum kfd_mirror_state - what a mirror is in; mirror_state.c has the table
+ * @KFD_MIRROR_OUT: not watched
+ * @KFD_MIRROR_IDLE: watched; no GPU's queues need it
+ * @KFD_MIRROR_WHOLE: needed, and nobody waits for a page
+ * @KFD_MIRROR_SHORT: needed, pages are absent, and the queues run
+ * @KFD_MIRROR_BROKEN: needed, pages are absent, and the queues are evicted for it
+ * @KFD_MIRROR_RETIRED: another mirror has taken over
+ * @KFD_MIRROR_STATES: their number
+ */
+enum kfd_mirror_state {
+	KFD_MIRROR_OUT,
+	KFD_MIRROR_IDLE,
+	KFD_MIRROR_WHOLE,
+	KFD_MIRROR_SHORT,
+	KFD_MIRROR_BROKEN,
+	KFD_MIRROR_RETIRED,
+	KFD_MIRROR_STATES,
+};
+
+/**
+ * enum kfd_mirror_event - what happens to a mirror; mirror_state.c has the table
+ * @KFD_EV_WATCH: the notifier is registered
+ * @KFD_EV_REMOVE: it is going to be removed
+ * @KFD_EV_NEED: GPUs' queues need it; also: others than before
+ * @KFD_EV_UNNEED: none does any more
+ * @KFD_EV_LOSE: pages go, or are to go
+ * @KFD_EV_LACK: pages are found to be absent, or asked for that were given up
+ * @KFD_EV_BREAK: what is absent is to be brought with the queues out of the way
+ * @KFD_EV_LOOKED: a look-up has ended; the hull is what is absent now
+ * @KFD_EV_ABANDON: what is absent will not be brought
+ * @KFD_EV_RETIRE: another mirror has taken over
+ * @KFD_MIRROR_EVENTS: their number
+ */
+enum kfd_mirror_event {
+	KFD_EV_WATCH,
+	KFD_EV_REMOVE,
+	KFD_EV_NEED,
+	KFD_EV_UNNEED,
+	KFD_EV_LOSE,
+	KFD_EV_LACK,
+	KFD_EV_BREAK,
+	KFD_EV_LOOKED,
+	KFD_EV_ABANDON,
+	KFD_EV_RETIRE,
+	KFD_MIRROR_EVENTS,
+};
+
+/**
+ * enum kfd_mirror_why - why pages are taken off GPUs
+ * @KFD_MIRROR_CHANGED: the CPU's page tables change, or the owner has asked for it
+ * @KFD_MIRROR_UNMAPPED: the mapping goes
+ * @KFD_MIRROR_MIGRATED: the pages move
+ * @KFD_MIRROR_TOLD: for what has been told of before
+ */
+enum kfd_mirror_why {
+	KFD_MIRROR_CHANGED,
+	KFD_MIRROR_UNMAPPED,
+	KFD_MIRROR_MIGRATED,
+	KFD_MIRROR_TOLD,
+};
 
 /**
  * struct kfd_mirror_chunk - scratch space of one look-up
@@ -47,16 +111,16 @@ struct page;
  * @reserve: optional: make room for pages that @populate may get; sleeps.
  *	0 or a negative errno
  * @populate: take pages @first .. @first + @npages - 1 and let the GPUs use
- *	them until @invalidate; notifier_lock held, nothing is allocated. 0, or
+ *	them until @take; notifier_lock held, nothing is allocated. 0, or
  *	-EAGAIN when the room is gone again
  * @owner: optional: whose device-private pages (hmm_range.dev_private_owner) a
  *	look-up finds where they are, or NULL; all others come to system memory
  *	first. validate_lock held
  * @stale: optional: whether something else is mapped there by now than what the
  *	mirror is of, which is not to be touched. validate_lock and mmap_lock held
- * @invalidate: no GPU uses these pages any more when it returns; notifier_lock
- *	held, NOTIFIER context (amdkfd/device.h). @why is what the kernel says,
- *	NULL when the owner itself asked for it
+ * @take: none of these GPUs (by index) uses these pages any more when it returns;
+ *	notifier_lock held, NOTIFIER context (amdkfd/device.h). Only mirror_state.c
+ *	calls it
  */
 struct kfd_mirror_ops {
 	const char *name;
@@ -66,8 +130,8 @@ struct kfd_mirror_ops {
 			struct page **pages, bool writable);
 	void *(*owner)(struct kfd_mirror *m);
 	bool (*stale)(struct kfd_mirror *m, u64 first, u64 npages);
-	void (*invalidate)(struct kfd_mirror *m, u64 first, u64 npages,
-			   const struct mmu_notifier_range *why);
+	void (*take)(struct kfd_mirror *m, u64 first, u64 npages, u32 gpus,
+		     enum kfd_mirror_why why);
 };
 
 /**
@@ -121,20 +185,19 @@ struct kfd_mirrors {
 
 /**
  * struct kfd_mirror - a range of process memory; embedded in its owner's struct
- * @addr: CPU address of the first page; immutable while @watched
+ * @addr: CPU address of the first page; immutable while it is watched
  * @lost_since: jiffies of the first vain attempt since it went onto the list;
  *	0: none (validate_lock)
  * @npages: its length; immutable
  * @mirrors: all of the process
  * @ops: the owner's; immutable
  * @access: what GPUs do with the pages (validate_lock)
- * @notifier: tells when pages go; registered when @watched
+ * @notifier: tells when pages go; registered while it is watched
  * @put_off: the kfd_mirrors.pass in which it could not be had, if it could not
  *	(validate_lock)
  * @brought: the RESUME that it has been brought back for (validate_lock)
- * @watched: (validate_lock)
- * @retired: another mirror has taken over: no invalidation counts any more
- *	(notifier_lock)
+ * @state: only mirror_state.c changes it (notifier_lock; and validate_lock where it
+ *	begins or ceases to be watched)
  * @absent_first: first page that may be absent (notifier_lock)
  * @absent_last: last such page; below @absent_first: none (notifier_lock)
  * @lost_first: first page that was found to be missing since the mirror was
@@ -144,7 +207,7 @@ struct kfd_mirrors {
  *	(notifier_lock)
  * @given_end: the page after the last one; 0: none (notifier_lock)
  * @needed: GPUs, by index, whose queues can't do without it (notifier_lock)
- * @invalid_node: in kfd_mirrors.invalid (notifier_lock)
+ * @invalid_node: in kfd_mirrors.invalid, in state BROKEN (notifier_lock)
  *
  * The first 16 bytes are what KASAN writes into freed memory: no pointer there,
  * so that a use after free (the bug resume_svm_twice) is told and survived.
@@ -159,8 +222,7 @@ struct kfd_mirror {
 	struct mmu_interval_notifier notifier;
 	u32 put_off;
 	u32 brought;
-	bool watched;
-	bool retired;
+	enum kfd_mirror_state state;
 	u64 absent_first;
 	u64 absent_last;
 	u64 lost_first;
@@ -181,28 +243,30 @@ struct kfd_missing {
 	u64 end;
 };
 
+/* Whether invalidations are told of; validate_lock */
+static inline bool kfd_mirror_is_watched(const struct kfd_mirror *m)
+{
+	return READ_ONCE(m->state) != KFD_MIRROR_OUT;
+}
+
 /* The hull of pages that are missed; notifier_lock, or nobody watches yet */
 static inline bool kfd_mirror_is_present(const struct kfd_mirror *m)
 {
 	return m->absent_first > m->absent_last;
 }
 
-static inline void kfd_mirror_set_present(struct kfd_mirror *m)
+/* Pages of @m among these, @end not included; false: none. */
+static inline bool kfd_mirror_clip(const struct kfd_mirror *m,
+				   unsigned long start, unsigned long last,
+				   u64 *first, u64 *end)
 {
-	m->absent_first = 1;
-	m->absent_last = 0;
-}
+	unsigned long m_last = m->addr + (m->npages << PAGE_SHIFT) - 1;
 
-static inline void kfd_mirror_add_absent(struct kfd_mirror *m, u64 first,
-					 u64 last)
-{
-	if (kfd_mirror_is_present(m)) {
-		m->absent_first = first;
-		m->absent_last = last;
-	} else {
-		m->absent_first = min(m->absent_first, first);
-		m->absent_last = max(m->absent_last, last);
-	}
+	if (last < m->addr || start > m_last)
+		return false;
+	*first = (max(start, m->addr) - m->addr) >> PAGE_SHIFT;
+	*end = ((min(last, m_last) - m->addr) >> PAGE_SHIFT) + 1;
+	return true;
 }
 
 /* The hull of pages that were found to be missing; likewise */
@@ -285,6 +349,7 @@ void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
 		      unsigned long last);
 void kfd_mirror_inherit_lost(struct kfd_mirror *m,
 			     const struct kfd_mirror *old);
+void kfd_mirror_keep_lost(struct kfd_mirror *m, const struct kfd_mirror *was);
 
 /**
  * enum kfd_mercy - which pages may be missing
@@ -309,11 +374,26 @@ int kfd_mirror_judge(struct kfd_mirror *m, const struct kfd_missing *missing,
 		     enum kfd_mercy mercy);
 int kfd_mirror_do_without(struct kfd_mirror *m, struct kfd_look *look, int err);
 
-/* Under notifier_lock */
+/* Between mirror.c and mirror_state.c */
+int kfd_mirrors_prepare(struct kfd_mirrors *mirrors);
+void kfd_mirrors_restore_soon(struct kfd_mirrors *mirrors);
+void kfd_mirrors_settle(struct kfd_mirrors *mirrors);
+void kfd_mirrors_calm(struct kfd_mirrors *mirrors);
+void kfd_mirror_begin_look(struct kfd_mirror *m, u64 *first, u64 *last);
+bool kfd_mirror_end_look(struct kfd_mirror *m, u64 first, u64 last);
+void kfd_mirror_lack_lost(struct kfd_mirror *m);
+void kfd_mirror_abandon(struct kfd_mirror *m);
+
+/* What happens to a mirror (mirror_state.c); under notifier_lock */
+bool kfd_mirror_step(struct kfd_mirror *m, enum kfd_mirror_event event,
+		     u64 first, u64 last, enum kfd_mirror_why why);
 void kfd_mirror_need_locked(struct kfd_mirror *m, u32 gpus);
 void kfd_mirror_break_locked(struct kfd_mirror *m);
 void kfd_mirror_lose_locked(struct kfd_mirror *m, unsigned long start,
 			    unsigned long last);
+void kfd_mirror_deny_locked(struct kfd_mirror *m, unsigned long start,
+			    unsigned long last, u32 gpus,
+			    enum kfd_mirror_why why);
 
 /* One mirror in place of others: before it is watched, and under the lock */
 void kfd_mirror_assume_present(struct kfd_mirror *m);

@@ -117,7 +117,7 @@ int kfd_mirror_do_without(struct kfd_mirror *m, struct kfd_look *look, int err)
 	/* What is stale is not to be touched, and will go from the mirror. */
 	if (err == -ESTALE && late) {
 		mutex_lock(&mirrors->notifier_lock);
-		list_del_init(&m->invalid_node);
+		kfd_mirror_abandon(m);
 		mutex_unlock(&mirrors->notifier_lock);
 		err = 0;
 	}
@@ -154,8 +154,8 @@ int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 	mutex_lock(notifier_lock);
 	done = look->pass && m->brought == look->pass &&
 	       kfd_mirror_is_present(m);
-	if (!done && kfd_mirror_has_lost(m))
-		kfd_mirror_add_absent(m, m->lost_first, m->lost_end - 1);
+	if (!done)
+		kfd_mirror_lack_lost(m);
 	mutex_unlock(notifier_lock);
 	if (done)
 		return 0;
@@ -182,19 +182,6 @@ int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 	return ret;
 }
 
-/* Pages of @m among these; false: none. */
-static bool mirror_clip(const struct kfd_mirror *m, unsigned long start,
-			unsigned long last, u64 *first, u64 *end)
-{
-	unsigned long m_last = m->addr + (m->npages << PAGE_SHIFT) - 1;
-
-	if (last < m->addr || start > m_last)
-		return false;
-	*first = (max(start, m->addr) - m->addr) >> PAGE_SHIFT;
-	*end = ((min(last, m_last) - m->addr) >> PAGE_SHIFT) + 1;
-	return true;
-}
-
 /**
  * kfd_mirror_forgo() - pages of a mirror have been given up
  * @m: the mirror; nobody has missed the pages yet
@@ -209,10 +196,19 @@ void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
 	u64 first, end;
 
 	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (!mirror_clip(m, start, last, &first, &end))
+	if (!kfd_mirror_clip(m, start, last, &first, &end))
 		return;
 	kfd_mirror_add_lost(m, first, end);
 	kfd_mirror_add_given(m, first, end);
+}
+
+/* Pages @first .. @end - 1 of @old, if any, as pages of @m. */
+static bool mirror_translate(const struct kfd_mirror *m,
+			     const struct kfd_mirror *old, u64 *first, u64 *end)
+{
+	return *end && kfd_mirror_clip(m, old->addr + (*first << PAGE_SHIFT),
+				       old->addr + (*end << PAGE_SHIFT) - 1,
+				       first, end);
 }
 
 /**
@@ -224,20 +220,30 @@ void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
  */
 void kfd_mirror_inherit_lost(struct kfd_mirror *m, const struct kfd_mirror *old)
 {
-	u64 first, end;
+	u64 first = old->lost_first, end = old->lost_end;
 
 	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (!kfd_mirror_has_lost(old))
-		return;
-	if (mirror_clip(m, old->addr + (old->lost_first << PAGE_SHIFT),
-			old->addr + (old->lost_end << PAGE_SHIFT) - 1,
-			&first, &end))
+	if (mirror_translate(m, old, &first, &end))
 		kfd_mirror_add_lost(m, first, end);
-	if (old->given_end &&
-	    mirror_clip(m, old->addr + (old->given_first << PAGE_SHIFT),
-			old->addr + (old->given_end << PAGE_SHIFT) - 1,
-			&first, &end))
+	first = old->given_first;
+	end = old->given_end;
+	if (mirror_translate(m, old, &first, &end))
 		kfd_mirror_add_given(m, first, end);
+}
+
+/**
+ * kfd_mirror_keep_lost() - the memory has another address, and is as it was
+ * @m: a mirror that is not watched, with as many pages as @was
+ * @was: what it was like
+ *
+ * Context: nobody knows @m yet.
+ */
+void kfd_mirror_keep_lost(struct kfd_mirror *m, const struct kfd_mirror *was)
+{
+	m->lost_first = was->lost_first;
+	m->lost_end = was->lost_end;
+	m->given_first = was->given_first;
+	m->given_end = was->given_end;
 }
 
 /**

@@ -96,7 +96,7 @@ static int memory_show_lost(struct kfd_bo *bo, void *arg)
 	bool lost;
 
 	/* One that is not watched has none at all, which is said elsewhere. */
-	if (!u || !u->gpus || !u->mirror.watched)
+	if (!u || !u->gpus || !kfd_mirror_is_watched(&u->mirror))
 		return 0;
 	if (mutex_lock_killable(&mirrors->notifier_lock))
 		return -EINTR;

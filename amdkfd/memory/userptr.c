@@ -36,8 +36,9 @@ static int userptr_populate(struct kfd_mirror *m, u64 first, u64 npages,
 	return 0;
 }
 
-static void userptr_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
-			       const struct mmu_notifier_range *why)
+/* The buffer's pages are all GPUs'. */
+static void userptr_take(struct kfd_mirror *m, u64 first, u64 npages, u32 gpus,
+			 enum kfd_mirror_why why)
 {
 	struct kfd_bo *bo = to_userptr(m)->bo;
 
@@ -48,7 +49,7 @@ static const struct kfd_mirror_ops userptr_mirror_ops = {
 	.name = "userptr buffer",
 	.trigger = KFD_QUEUE_EVICTION_TRIGGER_USERPTR,
 	.populate = userptr_populate,
-	.invalidate = userptr_invalidate,
+	.take = userptr_take,
 };
 
 static void userptr_need_mirror(struct kfd_userptr *u)
@@ -129,7 +130,7 @@ int kfd_userptr_need(struct kfd_userptr *userptr,
 		return -EINTR;
 	/* First, so that no invalidation goes unseen once it is present. */
 	userptr_set_gpus(userptr, userptr->gpus | BIT(pdd->index));
-	if (userptr->mirror.watched)
+	if (kfd_mirror_is_watched(&userptr->mirror))
 		ret = kfd_mirror_validate(&userptr->mirror, look);
 	mutex_unlock(&mirrors->validate_lock);
 	if (ret)
@@ -223,7 +224,7 @@ static int userptr_resume(struct kfd_userptr *u, struct kfd_look *look)
 	struct kfd_bo *bo = u->bo;
 	int ret = 0;
 
-	if (!u->mirror.watched)
+	if (!kfd_mirror_is_watched(&u->mirror))
 		ret = kfd_mirror_watch(&u->mirror);
 	if (!ret && u->gpus)
 		ret = kfd_mirror_bring_back(&u->mirror, look);
@@ -259,10 +260,7 @@ void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr)
 	if (userptr->invalid)
 		return;
 	/* The memory is elsewhere, and what the image says of it holds. */
-	userptr->mirror.lost_first = was.lost_first;
-	userptr->mirror.lost_end = was.lost_end;
-	userptr->mirror.given_first = was.given_first;
-	userptr->mirror.given_end = was.given_end;
+	kfd_mirror_keep_lost(&userptr->mirror, &was);
 	userptr_need_mirror(userptr);
 }
 

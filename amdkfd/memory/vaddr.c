@@ -167,7 +167,7 @@ static void userptr_stay_live(struct kfd_userptr *userptr)
 {
 	struct kfd_mirror *m = &userptr->mirror;
 
-	if (!m->watched)
+	if (!kfd_mirror_is_watched(m))
 		return;
 	mutex_lock(&m->mirrors->notifier_lock);
 	kfd_mirror_retire(m);

@@ -203,8 +203,8 @@ static int svm_watch(struct svm_change *c)
 static void svm_unmap_part(struct kfd_svm_range *r, u64 start, u64 last)
 {
 	if (r->mapped)
-		kfd_svm_unmap_untold(r, r->mapped, start,
-				     (last - start + 1) >> PAGE_SHIFT);
+		kfd_mirror_deny_locked(&r->mirror, start, last, r->mapped,
+				       KFD_MIRROR_TOLD);
 }
 
 /* GPUs that have lost access have no pages any more. */
@@ -212,11 +212,9 @@ static void svm_unmap_strangers(struct kfd_svm_range *r)
 {
 	u32 strangers = r->mapped & ~r->gpus;
 
-	if (!strangers)
-		return;
-	kfd_svm_unmap(r, strangers, r->start, r->mirror.npages,
-		      KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY);
-	r->mapped &= r->gpus;
+	if (strangers)
+		kfd_mirror_deny_locked(&r->mirror, r->start, r->last, strangers,
+				       KFD_MIRROR_CHANGED);
 }
 
 /* @new takes over from @old, which it overlaps. */
@@ -232,7 +230,7 @@ static void svm_inherit(struct kfd_svm_range *new, struct kfd_svm_range *old)
 		kfd_mirror_lack(&new->mirror, old->start, old->last);
 	new->mapped |= old->mapped;
 	kfd_mirror_need_locked(&new->mirror, kfd_svm_needs(new));
-	if (!list_empty(&old->mirror.invalid_node))
+	if (old->mirror.state == KFD_MIRROR_BROKEN)
 		kfd_mirror_break_locked(&new->mirror);
 }
 

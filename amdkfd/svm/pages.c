@@ -15,22 +15,12 @@ static struct kfd_svm_range *to_range(struct kfd_mirror *m)
 	return container_of(m, struct kfd_svm_range, mirror);
 }
 
-/**
- * kfd_svm_unmap_untold() - take pages of a range off GPUs, without SMI events
- * @r: the range
- * @gpus: the GPUs, by index
- * @va: first byte
- * @npages: pages from there on
- *
- * Context: notifier_lock held; NOTIFIER context.
- */
-void kfd_svm_unmap_untold(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages)
+static void svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages)
 {
 	struct kfd_process *p = r->svm->process;
 	struct kfd_process_device *pdd;
 	u32 i;
 
-	lockdep_assert_held(&p->mirrors.notifier_lock);
 	for (i = 0; i < p->n_pdds; i++) {
 		pdd = p->pdds[i];
 		if (gpus & BIT(i))
@@ -39,24 +29,13 @@ void kfd_svm_unmap_untold(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages)
 	}
 }
 
-/**
- * kfd_svm_unmap() - take pages of a range off GPUs
- * @r: the range
- * @gpus: the GPUs, by index
- * @va: first byte
- * @npages: pages from there on
- * @trigger: why, for SMI events
- *
- * Context: notifier_lock held; NOTIFIER context.
- */
-void kfd_svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
-		   enum KFD_SVM_UNMAP_TRIGGERS trigger)
+static void svm_tell_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
+			   enum KFD_SVM_UNMAP_TRIGGERS trigger)
 {
 	unsigned long first = va >> PAGE_SHIFT;
 	struct kfd_process *p = r->svm->process;
 	u32 i;
 
-	kfd_svm_unmap_untold(r, gpus, va, npages);
 	for (i = 0; i < p->n_pdds; i++)
 		if (gpus & BIT(i))
 			kfd_smi_unmap_from_gpu(p, p->pdds[i]->dev, first,
@@ -127,29 +106,30 @@ static int svm_populate(struct kfd_mirror *m, u64 first, u64 npages,
 	return ret;
 }
 
-static enum KFD_SVM_UNMAP_TRIGGERS
-svm_unmap_trigger(const struct mmu_notifier_range *why)
-{
-	if (why && why->event == MMU_NOTIFY_UNMAP)
-		return KFD_SVM_UNMAP_TRIGGER_UNMAP_FROM_CPU;
-	if (why && why->event == MMU_NOTIFY_MIGRATE)
-		return KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY_MIGRATE;
-	return KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY;
-}
+/* By enum kfd_mirror_why. */
+static const enum KFD_SVM_UNMAP_TRIGGERS svm_triggers[] = {
+	[KFD_MIRROR_CHANGED] = KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY,
+	[KFD_MIRROR_UNMAPPED] = KFD_SVM_UNMAP_TRIGGER_UNMAP_FROM_CPU,
+	[KFD_MIRROR_MIGRATED] = KFD_SVM_UNMAP_TRIGGER_MMU_NOTIFY_MIGRATE,
+};
 
-static void svm_invalidate(struct kfd_mirror *m, u64 first, u64 npages,
-			   const struct mmu_notifier_range *why)
+static void svm_take(struct kfd_mirror *m, u64 first, u64 npages, u32 gpus,
+		     enum kfd_mirror_why why)
 {
 	struct kfd_svm_range *r = to_range(m);
 	u64 va = r->start + (first << PAGE_SHIFT);
 
-	if (r->mapped) {
-		kfd_svm_unmap(r, r->mapped, va, npages, svm_unmap_trigger(why));
-		r->svm->num_unmaps++;
+	gpus &= r->mapped;
+	if (gpus) {
+		svm_unmap(r, gpus, va, npages);
 		if (npages == m->npages)
-			r->mapped = 0;
+			r->mapped &= ~gpus;
 	}
-	if (why && why->event == MMU_NOTIFY_UNMAP)
+	if (gpus && why != KFD_MIRROR_TOLD) {
+		r->svm->num_unmaps++;
+		svm_tell_unmap(r, gpus, va, npages, svm_triggers[why]);
+	}
+	if (why == KFD_MIRROR_UNMAPPED)
 		kfd_svm_add_hole(r->svm, va, va + (npages << PAGE_SHIFT) - 1);
 }
 
@@ -160,5 +140,5 @@ const struct kfd_mirror_ops kfd_svm_mirror_ops = {
 	.populate = svm_populate,
 	.owner = svm_owner,
 	.stale = svm_stale,
-	.invalidate = svm_invalidate,
+	.take = svm_take,
 };

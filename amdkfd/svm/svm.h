@@ -251,10 +251,6 @@ int kfd_svm_remove(struct kfd_svm *svm, u64 start, u64 last);
 
 /* pages.c */
 extern const struct kfd_mirror_ops kfd_svm_mirror_ops;
-void kfd_svm_unmap_untold(struct kfd_svm_range *r, u32 gpus, u64 va,
-			  u64 npages);
-void kfd_svm_unmap(struct kfd_svm_range *r, u32 gpus, u64 va, u64 npages,
-		   enum KFD_SVM_UNMAP_TRIGGERS trigger);
 
 /* charge.c: the limit on system memory; svm->lock held */
 u64 kfd_svm_bytes(const struct kfd_svm *svm, u64 start, u64 last,

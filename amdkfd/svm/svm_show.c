@@ -25,18 +25,20 @@ struct svm_sums {
 
 static int svm_sum(struct kfd_svm *svm, struct svm_sums *sums)
 {
-	struct mutex *notifier_lock = &svm->process->mirrors.notifier_lock;
+	struct kfd_mirrors *mirrors = &svm->process->mirrors;
 	struct kfd_svm_range *r;
+	u32 n = 0;
 
-	if (mutex_lock_killable(notifier_lock))
+	if (mutex_lock_killable(&mirrors->notifier_lock))
 		return -EINTR;
 	for (r = kfd_svm_first(svm, 0, U64_MAX); r;
 	     r = kfd_svm_next(r, 0, U64_MAX)) {
 		sums->bytes += r->last - r->start + 1;
-		sums->absent += !list_empty(&r->mirror.invalid_node);
+		sums->absent += r->mirror.state == KFD_MIRROR_BROKEN;
+		kfd_mirrors_breathe(mirrors, &n);
 	}
 	sums->unmaps = svm->num_unmaps;
-	mutex_unlock(notifier_lock);
+	mutex_unlock(&mirrors->notifier_lock);
 	return 0;
 }
 
@@ -61,7 +63,7 @@ static int svm_show_lost(struct seq_file *m, const struct kfd_svm_range *r)
 	u64 first, npages;
 	bool lost;
 
-	if (!r->mirror.watched || !kfd_svm_needs(r))
+	if (!kfd_mirror_is_watched(&r->mirror) || !kfd_svm_needs(r))
 		return 0;
 	if (mutex_lock_killable(notifier_lock))
 		return -EINTR;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit: what becomes of pages of a mirror that are not to be had (mirror.h,
- * mirror_salvage.c, mirror_succession.c), and the stretches of pages that a
- * look-up tells of (fetch.c).
+ * KUnit: the states of a mirror (mirror_state.c), what becomes of pages that are
+ * not to be had (mirror_salvage.c), and the stretches of pages that a look-up tells
+ * of (fetch.c).
  *
  * The mirrors are made up: no process, no memory, nobody who watches. A page is
  * given by its number, in a string of what it is: '.' present, 'a' absent, 'l'
@@ -10,14 +10,54 @@
  * and so on: hulls are all that there is.
  */
 #include <kunit/test.h>
+#include <linux/workqueue.h>
 
 #include "../mirror.h"
+#include "../process.h"
 #include "tests.h"
 
 #define ADDR	0x7f0000000000UL
 #define PAGES	8u
 
-static const struct kfd_mirror_ops no_ops = { .name = "made up" };
+/**
+ * struct taken - what has been taken off GPUs, in all
+ * @calls: how many times
+ * @first: the first page, of the last time
+ * @npages: and how many
+ * @evicted: kfd_mirrors.evicted at that moment
+ * @why: what was said
+ */
+static struct taken {
+	u32 calls;
+	u64 first;
+	u64 npages;
+	u32 evicted;
+	enum kfd_mirror_why why;
+} taken;
+
+static void made_up_take(struct kfd_mirror *m, u64 first, u64 npages, u32 gpus,
+			 enum kfd_mirror_why why)
+{
+	taken.calls++;
+	taken.first = first;
+	taken.npages = npages;
+	taken.evicted = m->mirrors->evicted;
+	taken.why = why;
+}
+
+static const struct kfd_mirror_ops made_up_ops = {
+	.name = "made up",
+	.take = made_up_take,
+};
+
+static void no_work(struct work_struct *work)
+{
+}
+
+static void no_more_work(struct kfd_mirrors *mirrors)
+{
+	cancel_delayed_work_sync(&mirrors->restore_work);
+}
 
 static unsigned long page_at(u64 page)
 {
@@ -30,8 +70,13 @@ static struct kfd_mirrors *new_mirrors(struct kunit *test)
 						    GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, mirrors);
+	/* It has no GPU: evictions are counted in kfd_mirrors.evicted alone. */
+	mirrors->process = kunit_kzalloc(test, sizeof(*mirrors->process),
+					 GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mirrors->process);
 	mutex_init(&mirrors->notifier_lock);
 	INIT_LIST_HEAD(&mirrors->invalid);
+	INIT_DELAYED_WORK(&mirrors->restore_work, no_work);
 	return mirrors;
 }
 
@@ -43,7 +88,7 @@ static struct kfd_mirror *new_mirror(struct kunit *test,
 	struct kfd_mirror *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, m);
-	kfd_mirror_init(m, mirrors, &no_ops, page_at(page), npages,
+	kfd_mirror_init(m, mirrors, &made_up_ops, page_at(page), npages,
 			KFD_MIRROR_READ);
 	kfd_mirror_assume_present(m);
 	return m;
@@ -116,7 +161,7 @@ static void set_states(struct kfd_mirror *m, const char *states)
 
 	for (i = 0; i < m->npages; i++) {
 		if (states[i] == 'a')
-			kfd_mirror_add_absent(m, i, i);
+			kfd_mirror_step(m, KFD_EV_LACK, i, i, KFD_MIRROR_TOLD);
 		if (states[i] == 'l' || states[i] == 'g')
 			kfd_mirror_add_lost(m, i, i + 1);
 		if (states[i] == 'g')
@@ -136,10 +181,10 @@ static void mirror_judge(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(judgements); i++) {
 		j = &judgements[i];
 		m = new_mirror(test, mirrors, 0, PAGES);
-		set_states(m, j->before);
-		expect_states(test, m, j->before);
 		missing = (struct kfd_missing) { j->first, j->end };
 		mutex_lock(&mirrors->notifier_lock);
+		set_states(m, j->before);
+		expect_states(test, m, j->before);
 		ret = kfd_mirror_judge(m, &missing, j->mercy);
 		mutex_unlock(&mirrors->notifier_lock);
 		KUNIT_EXPECT_EQ_MSG(test, j->ret, ret, "%u", i);
@@ -155,9 +200,9 @@ static void mirror_joined(struct kunit *test)
 	struct kfd_mirror *right = new_mirror(test, mirrors, 6, 2);
 	struct kfd_mirror *m = new_mirror(test, mirrors, 0, PAGES);
 
+	mutex_lock(&mirrors->notifier_lock);
 	set_states(left, ".gg.");
 	set_states(right, "..");
-	mutex_lock(&mirrors->notifier_lock);
 	kfd_mirror_inherit(m, left);
 	kfd_mirror_lack(m, page_at(4), page_at(6) - 1);
 	kfd_mirror_inherit(m, right);
@@ -173,16 +218,17 @@ static void mirror_split(struct kunit *test)
 	struct kfd_mirror *left = new_mirror(test, mirrors, 0, 4);
 	struct kfd_mirror *right = new_mirror(test, mirrors, 4, 4);
 
+	mutex_lock(&mirrors->notifier_lock);
 	set_states(old, "..ggllaa");
 	expect_states(test, old, "..ggllaa");
-	mutex_lock(&mirrors->notifier_lock);
+	old->state = KFD_MIRROR_IDLE;
 	kfd_mirror_inherit(left, old);
 	kfd_mirror_inherit(right, old);
 	kfd_mirror_retire(old);
 	mutex_unlock(&mirrors->notifier_lock);
 	expect_states(test, left, "..gg");
 	expect_states(test, right, "llaa");
-	KUNIT_EXPECT_TRUE(test, old->retired);
+	KUNIT_EXPECT_EQ(test, KFD_MIRROR_RETIRED, old->state);
 }
 
 /* What an image says may be missing is lost and given up; outside it nothing is. */
@@ -198,6 +244,158 @@ static void mirror_forgone(struct kunit *test)
 	kfd_mirror_forgo(m, page_at(5), page_at(9) - 1);
 	mutex_unlock(&mirrors->notifier_lock);
 	expect_states(test, m, "...g");
+}
+
+/*
+ * The table, told a second time: a letter for each state, OUT, IDLE, WHOLE, SHORT,
+ * BROKEN and RETIRED, and '-' where the event can't happen. Whether the hull is empty
+ * makes a difference for some; with an empty one SHORT and BROKEN are being looked at.
+ */
+static const char letters[] = "OIWSBR";
+
+static const struct {
+	const char *empty;
+	const char *full;
+} expected[KFD_MIRROR_EVENTS] = {
+	[KFD_EV_WATCH]		= { "I-----", "I-----" },
+	[KFD_EV_REMOVE]		= { "-OOOOO", "-OOOOO" },
+	[KFD_EV_NEED]		= { "OWWSB-", "OSWSB-" },
+	[KFD_EV_UNNEED]		= { "OIIII-", "OIIII-" },
+	[KFD_EV_LOSE]		= { "OIBBBR", "OIBBBR" },
+	[KFD_EV_LACK]		= { "OISSB-", "OISSB-" },
+	[KFD_EV_BREAK]		= { "OIWBB-", "OIWBB-" },
+	[KFD_EV_LOOKED]		= { "-IWWW-", "-ISSB-" },
+	[KFD_EV_ABANDON]	= { "-IWSS-", "-IWSS-" },
+	[KFD_EV_RETIRE]		= { "-RRRR-", "-RRRR-" },
+};
+
+/* Which GPUs need a mirror that is needed. */
+#define NEEDED	0x5u
+
+static bool is_needed(enum kfd_mirror_state state)
+{
+	return state == KFD_MIRROR_WHOLE || state == KFD_MIRROR_SHORT ||
+	       state == KFD_MIRROR_BROKEN;
+}
+
+static struct kfd_mirror *mirror_in(struct kunit *test,
+				    struct kfd_mirrors *mirrors,
+				    enum kfd_mirror_state state, bool full)
+{
+	struct kfd_mirror *m = new_mirror(test, mirrors, 0, PAGES);
+
+	if (full)
+		set_states(m, "..aaaa..");
+	m->needed = is_needed(state) ? NEEDED : 0;
+	m->state = state;
+	mirrors->evicted = 0;
+	if (state == KFD_MIRROR_BROKEN) {
+		list_add(&m->invalid_node, &mirrors->invalid);
+		mirrors->evicted = NEEDED;
+	}
+	return m;
+}
+
+/* What holds in every state, whatever has led there. */
+static void expect_sound(struct kunit *test, const struct kfd_mirror *m)
+{
+	bool listed = !list_empty(&m->invalid_node);
+
+	KUNIT_EXPECT_EQ(test, listed, m->state == KFD_MIRROR_BROKEN);
+	if (listed)
+		KUNIT_EXPECT_EQ(test, 0u, m->needed & ~m->mirrors->evicted);
+	KUNIT_EXPECT_EQ(test, kfd_mirror_is_watched(m),
+			m->state != KFD_MIRROR_OUT);
+}
+
+/* Pages 3 and 4 are what the event is about. */
+static void one_step(struct kunit *test, struct kfd_mirrors *mirrors,
+		     enum kfd_mirror_event event, enum kfd_mirror_state state,
+		     bool full)
+{
+	char want = (full ? expected[event].full : expected[event].empty)[state];
+	struct kfd_mirror *m = mirror_in(test, mirrors, state, full);
+	bool takes, happens;
+	char is;
+
+	memset(&taken, 0, sizeof(taken));
+	if (event == KFD_EV_NEED)
+		m->needed = NEEDED;
+	if (event == KFD_EV_UNNEED || event == KFD_EV_RETIRE)
+		m->needed = 0;
+	happens = kfd_mirror_step(m, event, 3, 4, KFD_MIRROR_MIGRATED);
+	is = happens ? letters[m->state] : '-';
+	KUNIT_EXPECT_EQ_MSG(test, want, is, "event %u in %c, hull %s", event,
+			    letters[state], full ? "full" : "empty");
+	if (!happens)
+		KUNIT_EXPECT_EQ(test, state, m->state);
+	expect_sound(test, m);
+
+	/* Pages go when they are lost, or the mirror is, if it has any itself. */
+	takes = (event == KFD_EV_LOSE || event == KFD_EV_REMOVE) &&
+		state != KFD_MIRROR_OUT && state != KFD_MIRROR_RETIRED;
+	KUNIT_EXPECT_EQ(test, takes ? 1u : 0u, taken.calls);
+	if (takes) {
+		KUNIT_EXPECT_EQ(test, 3ull, taken.first);
+		KUNIT_EXPECT_EQ(test, 2ull, taken.npages);
+		KUNIT_EXPECT_EQ(test, KFD_MIRROR_MIGRATED, taken.why);
+	}
+	/* and not before the queues have stopped that can't be without them */
+	if (event == KFD_EV_LOSE)
+		KUNIT_EXPECT_EQ(test, is_needed(state) ? NEEDED : 0,
+				taken.evicted);
+	/* What has gone is missed from then on, also where nobody waits yet. */
+	if (event == KFD_EV_LOSE || (event == KFD_EV_LACK && happens))
+		KUNIT_EXPECT_EQ(test, 'a', state_of(m, 3));
+	list_del_init(&m->invalid_node);
+}
+
+static void mirror_table(struct kunit *test)
+{
+	struct kfd_mirrors *mirrors = new_mirrors(test);
+	u32 event, state;
+
+	mutex_lock(&mirrors->notifier_lock);
+	for (event = 0; event < KFD_MIRROR_EVENTS; event++)
+		for (state = 0; state < KFD_MIRROR_STATES; state++) {
+			one_step(test, mirrors, event, state, false);
+			one_step(test, mirrors, event, state, true);
+		}
+	mutex_unlock(&mirrors->notifier_lock);
+	no_more_work(mirrors);
+}
+
+/* Once the queues are gone nothing is evicted, nor waits to be brought back. */
+static void mirror_closing(struct kunit *test)
+{
+	struct kfd_mirrors *mirrors = new_mirrors(test);
+	struct kfd_mirror *m = mirror_in(test, mirrors, KFD_MIRROR_WHOLE, false);
+
+	memset(&taken, 0, sizeof(taken));
+	mutex_lock(&mirrors->notifier_lock);
+	mirrors->closing = true;
+	kfd_mirror_lose_locked(m, page_at(3), page_at(5) - 1);
+	mutex_unlock(&mirrors->notifier_lock);
+	KUNIT_EXPECT_EQ(test, KFD_MIRROR_SHORT, m->state);
+	expect_sound(test, m);
+	KUNIT_EXPECT_EQ(test, 1u, taken.calls);
+	KUNIT_EXPECT_EQ(test, 0u, mirrors->evicted);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&mirrors->restore_work));
+}
+
+/* What was given up is missed again as soon as another page is. */
+static void mirror_broken_misses_lost(struct kunit *test)
+{
+	struct kfd_mirrors *mirrors = new_mirrors(test);
+	struct kfd_mirror *m = mirror_in(test, mirrors, KFD_MIRROR_WHOLE, false);
+
+	mutex_lock(&mirrors->notifier_lock);
+	set_states(m, ".gg.....");
+	kfd_mirror_lose_locked(m, page_at(4), page_at(5) - 1);
+	mutex_unlock(&mirrors->notifier_lock);
+	no_more_work(mirrors);
+	expect_states(test, m, ".aaaa...");
+	KUNIT_EXPECT_EQ(test, NEEDED, mirrors->evicted);
 }
 
 static void runs_in_order(struct kunit *test)
@@ -229,6 +427,9 @@ static void runs_in_order(struct kunit *test)
 }
 
 static struct kunit_case mirror_cases[] = {
+	KUNIT_CASE(mirror_table),
+	KUNIT_CASE(mirror_closing),
+	KUNIT_CASE(mirror_broken_misses_lost),
 	KUNIT_CASE(mirror_judge),
 	KUNIT_CASE(mirror_joined),
 	KUNIT_CASE(mirror_split),
