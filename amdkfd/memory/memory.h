@@ -68,12 +68,25 @@ struct kfd_memory_device {
 };
 
 /**
+ * enum kfd_userptr_address - what a userptr's CPU address is; vaddr.c has the table
+ * @KFD_ADDRESS_VALID: its mirror's, where the pages are or will be looked up
+ * @KFD_ADDRESS_LACKING: none, and no pages: the queues of the GPUs that it is mapped
+ *	on are evicted
+ * @KFD_ADDRESS_HELD: none; GPUs have the pages, which are held
+ */
+enum kfd_userptr_address {
+	KFD_ADDRESS_VALID,
+	KFD_ADDRESS_LACKING,
+	KFD_ADDRESS_HELD,
+};
+
+/**
  * struct kfd_userptr - the process's own pages behind a buffer
  * @mirror: the pages; first, see struct kfd_mirror
  * @bo: the buffer
  * @gpus: those that it is mapped on or being mapped on, by index
- * @invalid: its CPU address has been given up; @mirror is not watched
- * @live: pages that are held; NULL without
+ * @address: only vaddr.c changes it; @mirror is watched in ADDRESS_VALID alone
+ * @live: pages that are held; those of ADDRESS_HELD, or soon to be
  * @node: in a list of those who use it in one hold of process->lock
  *
  * All but @mirror are protected by process->lock.
@@ -82,7 +95,7 @@ struct kfd_userptr {
 	struct kfd_mirror mirror;
 	struct kfd_bo *bo;
 	u32 gpus;
-	bool invalid;
+	enum kfd_userptr_address address;
 	struct kfd_live *live;
 	struct list_head node;
 };
@@ -244,7 +257,6 @@ int kfd_memory_resume(struct kfd_process *p, struct kfd_look *look);
 /* vaddr.c: CPU addresses that are given up and replaced */
 int kfd_memory_stop(struct kfd_process *p, u32 gpus);
 void kfd_memory_go_on(struct kfd_process *p, u32 gpus);
-void kfd_userptr_lack(struct kfd_userptr *userptr, u32 gpus);
 void kfd_userptr_unlack(struct kfd_userptr *userptr, u32 gpus);
 void kfd_userptr_give_up(struct kfd_userptr *userptr);
 int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr,

@@ -67,7 +67,7 @@ static void userptr_set_gpus(struct kfd_userptr *u, u32 gpus)
 	kfd_userptr_unlack(u, u->gpus & ~gpus);
 	u->gpus = gpus;
 	/* What is needed of it is said when it gets an address again. */
-	if (!u->invalid)
+	if (u->address == KFD_ADDRESS_VALID)
 		userptr_need_mirror(u);
 }
 
@@ -124,7 +124,7 @@ int kfd_userptr_need(struct kfd_userptr *userptr,
 	struct kfd_mirrors *mirrors = userptr->mirror.mirrors;
 	int ret = 0;
 
-	if (userptr->invalid)
+	if (userptr->address != KFD_ADDRESS_VALID)
 		return -EBUSY;
 	if (mutex_lock_killable(&mirrors->validate_lock))
 		return -EINTR;
@@ -257,7 +257,7 @@ void kfd_userptr_set_address(struct kfd_userptr *userptr, u64 addr)
 
 	lockdep_assert_held(&userptr->bo->pdd->process->lock);
 	userptr_init_mirror(userptr, addr);
-	if (userptr->invalid)
+	if (userptr->address != KFD_ADDRESS_VALID)
 		return;
 	/* The memory is elsewhere, and what the image says of it holds. */
 	kfd_mirror_keep_lost(&userptr->mirror, &was);

@@ -6,9 +6,27 @@
  *
  * A buffer that has given up its address either lacks its pages, and the queues
  * of the GPUs that it is mapped on are evicted for that (one eviction per GPU,
- * however many buffers lack: kfd_memory.lacking), or it is live: its pages are
- * held (live.c) and the GPUs go on. Its mirror is not watched, so nothing of it
- * refers to the address space.
+ * however many buffers lack: kfd_memory.lacking), or its pages are held (live.c)
+ * and the GPUs go on. Its mirror is not watched, so nothing of it refers to the
+ * address space.
+ *
+ * DOC: states of a userptr's CPU address
+ *
+ * Only userptr_enter() goes from one to another; columns are what the buffer is told:
+ *
+ *	          give up              give up, held        take up            it goes
+ *	VALID     LACKING: pages are   HELD: GPUs get the   -                  VALID
+ *	          taken off, queues    file's pages, which
+ *	          were stopped before  may differ
+ *	LACKING   -                    -                    VALID: the queues  VALID:
+ *	                                                    go on              likewise
+ *	HELD      -                    -                    VALID: pages of    VALID: pages
+ *	                                                    the new mapping,   are taken
+ *	                                                    the hold ends      off first
+ *
+ * Who takes up an address and does not find the pages there is as before: a mirror
+ * at the new address is watched and removed again, LACKING has no pages from it, and
+ * HELD gets those that are held once more. What has no address can't be mapped.
  *
  * process->lock protects all of it; validate_lock is held where a mirror stops
  * or begins to be watched.
@@ -35,7 +53,7 @@ static u32 memory_lack_nothing(struct kfd_process *p, u32 gpus)
  * @p: the process
  * @gpus: the GPUs, by index; those that lack some already are left out
  *
- * kfd_userptr_lack() takes note of the buffers next, or kfd_memory_go_on()
+ * The buffers are given up next (kfd_userptr_give_up()), or kfd_memory_go_on()
  * undoes it.
  *
  * Context: process->lock held; sleeps.
@@ -73,14 +91,8 @@ void kfd_memory_go_on(struct kfd_process *p, u32 gpus)
 				    p->pasid, ret);
 }
 
-/**
- * kfd_userptr_lack() - GPUs lack the pages of a userptr
- * @userptr: the userptr
- * @gpus: the GPUs, by index; their queues have been evicted for it
- *
- * Context: process->lock held.
- */
-void kfd_userptr_lack(struct kfd_userptr *userptr, u32 gpus)
+/* The queues of @gpus, by index, have been evicted for it. */
+static void userptr_lack(struct kfd_userptr *userptr, u32 gpus)
 {
 	struct kfd_process *p = userptr->bo->pdd->process;
 	u32 i;
@@ -104,12 +116,42 @@ void kfd_userptr_unlack(struct kfd_userptr *userptr, u32 gpus)
 	u32 i;
 
 	lockdep_assert_held(&p->lock);
-	if (!userptr->invalid || userptr->live)
+	if (userptr->address != KFD_ADDRESS_LACKING)
 		return;
 	for (i = 0; i < p->n_pdds; i++)
 		if (gpus & BIT(i))
 			kfd_memory(p)->lacking[i]--;
 	kfd_memory_go_on(p, gpus);
+}
+
+/* The only function that changes kfd_userptr.address, and what is counted by it. */
+static void userptr_enter(struct kfd_userptr *userptr,
+			  enum kfd_userptr_address next)
+{
+	struct kfd_addresses *addresses =
+		&userptr->bo->pdd->process->addresses;
+	enum kfd_userptr_address was = userptr->address;
+
+	addresses->invalid += (next != KFD_ADDRESS_VALID) -
+			      (was != KFD_ADDRESS_VALID);
+	addresses->live += (next == KFD_ADDRESS_HELD) - (was == KFD_ADDRESS_HELD);
+	kfd_userptr_unlack(userptr, userptr->gpus);
+	userptr->address = next;
+	if (next == KFD_ADDRESS_LACKING)
+		userptr_lack(userptr, userptr->gpus);
+	if (was == KFD_ADDRESS_HELD)
+		kfd_live_release(userptr);
+}
+
+/* GPUs go on with the pages that are held, whatever comes of the mirror's. */
+static void userptr_keep_held(struct kfd_userptr *userptr)
+{
+	struct kfd_mirror *m = &userptr->mirror;
+
+	mutex_lock(&m->mirrors->notifier_lock);
+	kfd_mirror_retire(m);
+	kfd_live_populate(userptr);
+	mutex_unlock(&m->mirrors->notifier_lock);
 }
 
 /**
@@ -125,54 +167,15 @@ void kfd_userptr_unlack(struct kfd_userptr *userptr, u32 gpus)
  */
 void kfd_userptr_give_up(struct kfd_userptr *userptr)
 {
-	struct kfd_addresses *addresses =
-		&userptr->bo->pdd->process->addresses;
-	struct kfd_mirror *m = &userptr->mirror;
-
-	if (userptr->live) {
-		/*
-		 * Pages that the mapping has lost in the meantime are not the
-		 * file's any more; those that it lacks are there again.
-		 */
-		mutex_lock(&m->mirrors->notifier_lock);
-		kfd_live_populate(userptr);
-		kfd_mirror_retire(m);
-		mutex_unlock(&m->mirrors->notifier_lock);
-		addresses->live++;
-	} else {
-		kfd_userptr_lack(userptr, userptr->gpus);
-	}
-	kfd_mirror_remove(m);
-	userptr->invalid = true;
-	addresses->invalid++;
-}
-
-/* The address is valid, or the userptr is going: the pages need no holding. */
-static void userptr_is_valid(struct kfd_userptr *userptr)
-{
-	struct kfd_addresses *addresses =
-		&userptr->bo->pdd->process->addresses;
-
-	kfd_userptr_unlack(userptr, userptr->gpus);
-	userptr->invalid = false;
-	addresses->invalid--;
-	if (userptr->live) {
-		addresses->live--;
-		kfd_live_release(userptr);
-	}
-}
-
-/* The pages did not come from the new address: back to those that are held. */
-static void userptr_stay_live(struct kfd_userptr *userptr)
-{
-	struct kfd_mirror *m = &userptr->mirror;
-
-	if (!kfd_mirror_is_watched(m))
-		return;
-	mutex_lock(&m->mirrors->notifier_lock);
-	kfd_mirror_retire(m);
-	kfd_live_populate(userptr);
-	mutex_unlock(&m->mirrors->notifier_lock);
+	/*
+	 * Pages that the mapping has lost in the meantime are not the file's any
+	 * more; those that it lacks are there again.
+	 */
+	if (userptr->live)
+		userptr_keep_held(userptr);
+	kfd_mirror_remove(&userptr->mirror);
+	userptr_enter(userptr, userptr->live ? KFD_ADDRESS_HELD :
+					       KFD_ADDRESS_LACKING);
 }
 
 /**
@@ -198,18 +201,19 @@ int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr,
 	if (mutex_lock_killable(&mirrors->validate_lock))
 		return -EINTR;
 	ret = userptr->live ? kfd_live_match(userptr, addr) : 0;
-	if (!ret) {
-		kfd_userptr_set_address(userptr, addr);
-		ret = kfd_userptr_look_up(userptr, look);
-		if (ret && userptr->live)
-			userptr_stay_live(userptr);
-		if (ret) {
-			kfd_mirror_remove(&userptr->mirror);
-			kfd_userptr_set_address(userptr, old);
-		}
+	if (ret)
+		goto out;
+	kfd_userptr_set_address(userptr, addr);
+	ret = kfd_userptr_look_up(userptr, look);
+	if (ret) {
+		if (userptr->live && kfd_mirror_is_watched(&userptr->mirror))
+			userptr_keep_held(userptr);
+		kfd_mirror_remove(&userptr->mirror);
+		kfd_userptr_set_address(userptr, old);
+	} else {
+		userptr_enter(userptr, KFD_ADDRESS_VALID);
 	}
-	if (!ret)
-		userptr_is_valid(userptr);
+out:
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }
@@ -223,10 +227,13 @@ int kfd_userptr_take_up(struct kfd_userptr *userptr, u64 addr,
  */
 void kfd_userptr_forget(struct kfd_userptr *userptr)
 {
-	struct kfd_bo *bo = userptr->bo;
+	struct kfd_mirror *m = &userptr->mirror;
 
-	if (!userptr->invalid)
+	if (userptr->address == KFD_ADDRESS_VALID)
 		return;
-	bo->pdd->dev->ops->bo_invalidate(bo->gpu, 0, userptr->mirror.npages);
-	userptr_is_valid(userptr);
+	mutex_lock(&m->mirrors->notifier_lock);
+	kfd_mirror_deny_locked(m, m->addr, m->addr + (m->npages << PAGE_SHIFT) - 1,
+			       ~0u, KFD_MIRROR_CHANGED);
+	mutex_unlock(&m->mirrors->notifier_lock);
+	userptr_enter(userptr, KFD_ADDRESS_VALID);
 }

@@ -31,7 +31,7 @@ static int invalidate_add(struct kfd_bo *bo, void *arg)
 
 	if (!bo->userptr || (inv->owner && bo->pdd != inv->owner))
 		return 0;
-	if (bo->userptr->invalid)
+	if (bo->userptr->address != KFD_ADDRESS_VALID)
 		return -EINVAL;
 	list_add_tail(&bo->userptr->node, &inv->userptrs);
 	inv->gpus |= bo->userptr->gpus;

@@ -65,7 +65,7 @@ int kfd_remap_update(struct kfd_process *p,
 	if (!kfd_bo_user_range_valid(args->mmap_offset, args->size))
 		return -EINVAL;
 	u = bo->userptr;
-	if (u->invalid)
+	if (u->address != KFD_ADDRESS_VALID)
 		return kfd_userptr_take_up(u, args->mmap_offset, look);
 	return p->restored ? update_restored(u, args->mmap_offset) : -EINVAL;
 }
