@@ -102,36 +102,73 @@ void kfd_mirrors_restore_soon(struct kfd_mirrors *mirrors)
 			   msecs_to_jiffies(mirrors->storm_ms));
 }
 
+/* What is left of @first .. @last when a look-up has said @ret; none: false. */
+static bool mirror_left(const struct kfd_mirror *m, const struct kfd_look *look,
+			const struct kfd_missing *missing, int ret, u64 *first,
+			u64 *last)
+{
+	if (!ret)
+		return false;
+	if (ret == -EFAULT && missing->end) {
+		*first = missing->first;
+		*last = missing->end - 1;
+	} else if (ret == -KFD_EABSENT) {
+		if (look->absent.n)
+			*first = (look->absent.run[0].start - m->addr) >>
+				 PAGE_SHIFT;
+		if (missing->end)
+			*first = min(*first, missing->first);
+	}
+	return true;
+}
+
 /*
- * Make present what is missed and in memory. 0: nobody misses a page any more, and
- * an invalidation after that moment has put the mirror on the list (again) if it
- * is needed. Else as kfd_mirror_try().
+ * Make present what is missed and in memory, of the pages from @from to @to. 0: nobody
+ * misses one of those any more, and an invalidation after that moment has put the
+ * mirror on the list (again) if it is needed. Else as kfd_mirror_try().
  */
 static int mirror_try_once(struct kfd_mirror *m, struct kfd_look *look,
-			   enum kfd_mercy mercy)
+			   enum kfd_mercy mercy, u64 from, u64 to)
 {
 	struct kfd_missing missing = {};
-	u64 first, last;
-	int ret;
+	u64 first, last, start, end;
+	bool raced;
+	int ret = 0;
 
 	kfd_mirror_begin_look(m, &first, &last);
-	ret = first <= last ? kfd_mirror_look(m, look, first, last, &missing) : 0;
+	start = max(first, from);
+	end = min(last, to);
+	if (start <= end)
+		ret = kfd_mirror_look(m, look, start, end, &missing);
 	mutex_lock(&m->mirrors->notifier_lock);
-	if (ret == -KFD_EABSENT) {
-		if (look->absent.n)
-			first = (look->absent.run[0].start - m->addr) >>
-				PAGE_SHIFT;
-		if (missing.end)
-			first = min(first, missing.first);
-	} else if (!ret) {
+	/* What is in the hull by now has gone since. */
+	raced = !kfd_mirror_is_present(m) && m->absent_first <= to &&
+		m->absent_last >= from;
+	if (first <= last && first < from)
+		kfd_mirror_still_absent(m, first, min(last, from - 1));
+	if (first <= last && last > to)
+		kfd_mirror_still_absent(m, max(first, to + 1), last);
+	if (!ret)
 		ret = kfd_mirror_judge(m, &missing, mercy);
-		/* None of what is not missing, and all if that may not be. */
-		first = ret ? missing.first : 1;
-		last = ret ? missing.end - 1 : 0;
-	}
-	if (!kfd_mirror_end_look(m, first, last) && !ret)
-		ret = -EAGAIN;
+	if (start <= end && mirror_left(m, look, &missing, ret, &start, &end))
+		kfd_mirror_still_absent(m, start, end);
+	kfd_mirror_end_look(m);
 	mutex_unlock(&m->mirrors->notifier_lock);
+	return ret ? ret : raced ? -EAGAIN : 0;
+}
+
+static int mirror_try(struct kfd_mirror *m, struct kfd_look *look,
+		      enum kfd_mercy mercy, u64 from, u64 to)
+{
+	unsigned int tries = RESTORE_TRIES;
+	int ret;
+
+	lockdep_assert_held(&m->mirrors->validate_lock);
+	do
+		ret = mirror_try_once(m, look, mercy, from, to);
+	while (ret == -EAGAIN && --tries);
+	if (!ret)
+		m->lost_since = 0;
 	return ret;
 }
 
@@ -153,16 +190,7 @@ static int mirror_try_once(struct kfd_mirror *m, struct kfd_look *look,
 int kfd_mirror_try(struct kfd_mirror *m, struct kfd_look *look,
 		   enum kfd_mercy mercy)
 {
-	unsigned int tries = RESTORE_TRIES;
-	int ret;
-
-	lockdep_assert_held(&m->mirrors->validate_lock);
-	do
-		ret = mirror_try_once(m, look, mercy);
-	while (ret == -EAGAIN && --tries);
-	if (!ret)
-		m->lost_since = 0;
-	return ret;
+	return mirror_try(m, look, mercy, 0, m->npages - 1);
 }
 
 /* This one has to wait for the next pass; others must not wait for it. */
@@ -345,12 +373,15 @@ static void mirrors_restore_work(struct work_struct *work)
 }
 
 /**
- * kfd_mirror_validate() - make all pages present
+ * kfd_mirror_validate_part() - make some pages present
  * @m: a watched mirror
  * @look: of who wants it
+ * @start: CPU address of the first byte
+ * @last: CPU address of the last byte; what lies outside @m does not matter
  *
- * A mirror that is needed keeps them, by way of evictions. Those that have been
- * given up are tried again.
+ * A mirror that is needed keeps them, by way of evictions. Those among them that
+ * have been given up are tried again. Others are not waited for, nor does it matter
+ * whether they are to be had: if any are absent the queues wait for them.
  *
  * Context: validate_lock held; sleeps; takes mmap_lock. A user of the address
  * space.
@@ -358,16 +389,20 @@ static void mirrors_restore_work(struct work_struct *work)
  * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: a page can't be had;
  * ESTALE: its owner calls it stale; ENOMEM; EINTR: a signal came first.
  */
-int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look)
+int kfd_mirror_validate_part(struct kfd_mirror *m, struct kfd_look *look,
+			     unsigned long start, unsigned long last)
 {
 	struct mutex *notifier_lock = &m->mirrors->notifier_lock;
+	u64 first, end;
 	int ret;
 
+	if (!kfd_mirror_clip(m, start, last, &first, &end))
+		return 0;
 	mutex_lock(notifier_lock);
-	kfd_mirror_lack_lost(m);
+	kfd_mirror_lack_lost(m, first, end);
 	mutex_unlock(notifier_lock);
 	for (;;) {
-		ret = kfd_mirror_try(m, look, KFD_MERCY_NONE);
+		ret = mirror_try(m, look, KFD_MERCY_NONE, first, end - 1);
 		if (ret != -EAGAIN)
 			break;
 		if (signal_pending(current))
@@ -376,10 +411,25 @@ int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look)
 	}
 	if (!ret) {
 		mutex_lock(notifier_lock);
-		kfd_mirror_forget_lost(m);
+		kfd_mirror_forget_lost(m, first, end);
+		kfd_mirror_break_locked(m);
 		mutex_unlock(notifier_lock);
 	}
 	return ret;
+}
+
+/**
+ * kfd_mirror_validate() - make all pages present
+ * @m: as kfd_mirror_validate_part()
+ * @look: likewise
+ *
+ * Context: as kfd_mirror_validate_part().
+ * Return: as kfd_mirror_validate_part().
+ */
+int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look)
+{
+	return kfd_mirror_validate_part(m, look, m->addr,
+					m->addr + (m->npages << PAGE_SHIFT) - 1);
 }
 
 /**

@@ -310,14 +310,6 @@ static inline void kfd_mirror_add_given(struct kfd_mirror *m, u64 first, u64 end
 	m->given_end = max(m->given_end, end);
 }
 
-static inline void kfd_mirror_forget_lost(struct kfd_mirror *m)
-{
-	m->lost_first = 0;
-	m->lost_end = 0;
-	m->given_first = 0;
-	m->given_end = 0;
-}
-
 int kfd_mirrors_module_init(void);
 void kfd_mirrors_module_exit(void);
 void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p);
@@ -331,6 +323,8 @@ void kfd_mirror_init(struct kfd_mirror *m, struct kfd_mirrors *mirrors,
 int kfd_mirror_watch(struct kfd_mirror *m);
 void kfd_mirror_remove(struct kfd_mirror *m);
 int kfd_mirror_validate(struct kfd_mirror *m, struct kfd_look *look);
+int kfd_mirror_validate_part(struct kfd_mirror *m, struct kfd_look *look,
+			     unsigned long start, unsigned long last);
 int kfd_mirror_fill(struct kfd_mirror *m, struct kfd_look *look, u64 first,
 		    u64 npages, u64 wanted);
 bool kfd_look_again(struct kfd_mirrors *mirrors, struct kfd_look *look,
@@ -349,6 +343,7 @@ void kfd_mirror_forgo(struct kfd_mirror *m, unsigned long start,
 		      unsigned long last);
 void kfd_mirror_inherit_lost(struct kfd_mirror *m,
 			     const struct kfd_mirror *old);
+void kfd_mirror_forget_lost(struct kfd_mirror *m, u64 first, u64 end);
 void kfd_mirror_keep_lost(struct kfd_mirror *m, const struct kfd_mirror *was);
 
 /**
@@ -380,8 +375,9 @@ void kfd_mirrors_restore_soon(struct kfd_mirrors *mirrors);
 void kfd_mirrors_settle(struct kfd_mirrors *mirrors);
 void kfd_mirrors_calm(struct kfd_mirrors *mirrors);
 void kfd_mirror_begin_look(struct kfd_mirror *m, u64 *first, u64 *last);
-bool kfd_mirror_end_look(struct kfd_mirror *m, u64 first, u64 last);
-void kfd_mirror_lack_lost(struct kfd_mirror *m);
+void kfd_mirror_still_absent(struct kfd_mirror *m, u64 first, u64 last);
+void kfd_mirror_end_look(struct kfd_mirror *m);
+void kfd_mirror_lack_lost(struct kfd_mirror *m, u64 first, u64 end);
 void kfd_mirror_abandon(struct kfd_mirror *m);
 
 /* What happens to a mirror (mirror_state.c); under notifier_lock */

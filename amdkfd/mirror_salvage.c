@@ -155,7 +155,7 @@ int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 	done = look->pass && m->brought == look->pass &&
 	       kfd_mirror_is_present(m);
 	if (!done)
-		kfd_mirror_lack_lost(m);
+		kfd_mirror_lack_lost(m, 0, m->npages);
 	mutex_unlock(notifier_lock);
 	if (done)
 		return 0;
@@ -174,7 +174,7 @@ int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 		m->brought = look->pass;
 	if (whole) {
 		mutex_lock(notifier_lock);
-		kfd_mirror_forget_lost(m);
+		kfd_mirror_forget_lost(m, 0, m->npages);
 		mutex_unlock(notifier_lock);
 	} else if (!ret) {
 		mirror_tell_gone(m, "comes back as it was, without all its memory");
@@ -229,6 +229,36 @@ void kfd_mirror_inherit_lost(struct kfd_mirror *m, const struct kfd_mirror *old)
 	end = old->given_end;
 	if (mirror_translate(m, old, &first, &end))
 		kfd_mirror_add_given(m, first, end);
+}
+
+/* A hull without what it has of @first .. @end - 1, as far as it is one then. */
+static void hull_without(u64 *hull_first, u64 *hull_end, u64 first, u64 end)
+{
+	if (first <= *hull_first && end > *hull_first)
+		*hull_first = min(end, *hull_end);
+	else if (first < *hull_end && end >= *hull_end)
+		*hull_end = first;
+	if (*hull_first >= *hull_end) {
+		*hull_first = 0;
+		*hull_end = 0;
+	}
+}
+
+/**
+ * kfd_mirror_forget_lost() - pages are there
+ * @m: the mirror
+ * @first: the first one
+ * @end: the page after the last one
+ *
+ * Those in the middle of what is lost stay in the hull.
+ *
+ * Context: notifier_lock held.
+ */
+void kfd_mirror_forget_lost(struct kfd_mirror *m, u64 first, u64 end)
+{
+	lockdep_assert_held(&m->mirrors->notifier_lock);
+	hull_without(&m->lost_first, &m->lost_end, first, end);
+	hull_without(&m->given_first, &m->given_end, first, end);
 }
 
 /**

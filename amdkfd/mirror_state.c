@@ -423,15 +423,18 @@ void kfd_mirror_lack(struct kfd_mirror *m, unsigned long start,
 /**
  * kfd_mirror_lack_lost() - what has been lost is to be looked for again
  * @m: a mirror, not retired
+ * @first: the first page that it is to be done for
+ * @end: the page after the last one
  *
  * Context: notifier_lock held.
  */
-void kfd_mirror_lack_lost(struct kfd_mirror *m)
+void kfd_mirror_lack_lost(struct kfd_mirror *m, u64 first, u64 end)
 {
 	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (kfd_mirror_has_lost(m))
-		mirror_step(m, KFD_EV_LACK, m->lost_first, m->lost_end - 1,
-			    KFD_MIRROR_CHANGED);
+	first = max(first, m->lost_first);
+	end = min(end, m->lost_end);
+	if (first < end)
+		mirror_step(m, KFD_EV_LACK, first, end - 1, KFD_MIRROR_CHANGED);
 }
 
 /**
@@ -499,7 +502,7 @@ void kfd_mirror_retire(struct kfd_mirror *m)
  * @last: the last one; below @first: none is
  *
  * They are no longer in the hull, which gathers what becomes absent from here on.
- * kfd_mirror_end_look() follows.
+ * kfd_mirror_still_absent() and kfd_mirror_end_look() follow.
  *
  * Context: validate_lock held; takes notifier_lock.
  */
@@ -514,21 +517,28 @@ void kfd_mirror_begin_look(struct kfd_mirror *m, u64 *first, u64 *last)
 }
 
 /**
- * kfd_mirror_end_look() - a look is over
+ * kfd_mirror_still_absent() - a look has not found some pages, or not looked
  * @m: a watched mirror
- * @first: the first page that is still absent
- * @last: the last one; below @first: none is
+ * @first: the first one
+ * @last: the last one
  *
- * Context: notifier_lock held since it was found out.
- * Return: whether nobody waits for a page any more.
+ * Context: notifier_lock held; between kfd_mirror_begin_look() and _end_look().
  */
-bool kfd_mirror_end_look(struct kfd_mirror *m, u64 first, u64 last)
+void kfd_mirror_still_absent(struct kfd_mirror *m, u64 first, u64 last)
 {
 	lockdep_assert_held(&m->mirrors->notifier_lock);
-	if (first <= last)
-		mirror_add_absent(m, first, last);
+	mirror_add_absent(m, first, last);
+}
+
+/**
+ * kfd_mirror_end_look() - a look is over
+ * @m: a watched mirror
+ *
+ * Context: notifier_lock held since it was found out what is still absent.
+ */
+void kfd_mirror_end_look(struct kfd_mirror *m)
+{
 	mirror_event(m, KFD_EV_LOOKED);
-	return kfd_mirror_is_present(m);
 }
 
 /**

@@ -567,6 +567,35 @@ TEST_F(gpu, what_is_mapped_instead_is_left_alone)
 	}
 }
 
+/* What is asked for is there; a page of the same range is away, for long or just now. */
+TEST_F(gpu, attributes_beside_memory_that_is_away)
+{
+	char *away = self->p + 8 * KFD_PAGE;
+	uint32_t beside = KFD_IOCTL_SVM_ATTR_ACCESS;
+	int round;
+
+	for (round = 0; round < 4; round++) {
+		ASSERT_EQ(0, mprotect(away, KFD_PAGE, PROT_NONE));
+		if (round % 2)
+			kfd_sleep_ms(1000);
+		/* apart from it, and one with it again */
+		ASSERT_OK(kfd_svm_set1(&self->k, self->p, KFD_PAGE,
+				       KFD_IOCTL_SVM_ATTR_NO_ACCESS, self->gpu));
+		EXPECT_OK(kfd_svm_set1(&self->k, self->p, KFD_PAGE, beside, self->gpu));
+		EXPECT_OK(kfd_gpu_add(&self->q, self->p, 1));
+		EXPECT_OK(kfd_gpu_add(&self->q, self->p + 9 * KFD_PAGE, 1));
+		/* but not if it is asked for */
+		EXPECT_ERR(EFAULT, kfd_svm_set1(&self->k, away - KFD_PAGE, 3 * KFD_PAGE,
+						KFD_IOCTL_SVM_ATTR_ACCESS, self->gpu));
+		ASSERT_EQ(0, mprotect(away, KFD_PAGE, PROT_READ | PROT_WRITE));
+		ASSERT_OK(kfd_svm_set1(&self->k, self->p, self->size,
+				       KFD_IOCTL_SVM_ATTR_ACCESS, self->gpu));
+		EXPECT_OK(kfd_gpu_add(&self->q, away, 1));
+	}
+	EXPECT_EQ(4, *(volatile uint64_t *)self->p);
+	EXPECT_EQ(4, *(volatile uint64_t *)away);
+}
+
 TEST_F(gpu, discarded_again_and_again_while_the_gpu_writes)
 {
 	volatile uint64_t *word = (uint64_t *)self->p;

@@ -165,7 +165,7 @@ struct kfd_svm_range *kfd_svm_range_new(struct kfd_svm *svm, u64 start,
 }
 
 /**
- * kfd_svm_validate() - bring the pages that GPUs can't wait for
+ * kfd_svm_validate() - bring pages that GPUs can't wait for
  * @svm: shared virtual memory of a process
  * @start: first byte
  * @last: last byte
@@ -190,7 +190,8 @@ int kfd_svm_validate(struct kfd_svm *svm, u64 start, u64 last,
 	for (r = kfd_svm_first(svm, start, last); r && !ret;
 	     r = kfd_svm_next(r, start, last))
 		if (kfd_svm_needs(r))
-			ret = kfd_mirror_validate(&r->mirror, look);
+			ret = kfd_mirror_validate_part(&r->mirror, look, start,
+						       last);
 	mutex_unlock(&mirrors->validate_lock);
 	return ret;
 }
