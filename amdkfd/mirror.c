@@ -497,6 +497,7 @@ void kfd_mirrors_init(struct kfd_mirrors *mirrors, struct kfd_process *p)
 	mutex_init(&mirrors->validate_lock);
 	mutex_init(&mirrors->notifier_lock);
 	INIT_LIST_HEAD(&mirrors->invalid);
+	mirrors->in_system = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&mirrors->restore_work, mirrors_restore_work);
 	kfd_fetch_request_init(&mirrors->request, mirrors_fetched, NULL);
 	mirrors->delay_ms = KFD_RESTORE_DELAY_MIN_MS;

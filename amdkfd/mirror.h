@@ -11,6 +11,7 @@
 #ifndef AMDKFD_MIRROR_H
 #define AMDKFD_MIRROR_H
 
+#include <linux/interval_tree.h>
 #include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/mmu_notifier.h>
@@ -149,6 +150,8 @@ struct kfd_mirror_ops {
  *	was not, empty: one kfd_process_evict_on() each (notifier_lock)
  * @closing: nothing is evicted, restored or scheduled any more
  *	(notifier_lock)
+ * @in_system: needed mirrors whose pages have to be in system memory, by page
+ *	number (notifier_lock)
  * @restore_work: empties @invalid
  * @look: what @restore_work is at (validate_lock)
  * @request: pages that it waits for
@@ -171,6 +174,7 @@ struct kfd_mirrors {
 	struct list_head invalid;
 	u32 evicted;
 	bool closing;
+	struct rb_root_cached in_system;
 	struct delayed_work restore_work;
 	struct kfd_look look;
 	struct kfd_fetch_request request;
@@ -208,6 +212,8 @@ struct kfd_mirrors {
  * @given_end: the page after the last one; 0: none (notifier_lock)
  * @needed: GPUs, by index, whose queues can't do without it (notifier_lock)
  * @invalid_node: in kfd_mirrors.invalid, in state BROKEN (notifier_lock)
+ * @system_node: in kfd_mirrors.in_system, in WHOLE, SHORT and BROKEN, if its owner
+ *	does not know what to do with VRAM (notifier_lock)
  *
  * The first 16 bytes are what KASAN writes into freed memory: no pointer there,
  * so that a use after free (the bug resume_svm_twice) is told and survived.
@@ -231,6 +237,7 @@ struct kfd_mirror {
 	u64 given_end;
 	u32 needed;
 	struct list_head invalid_node;
+	struct interval_tree_node system_node;
 };
 
 /**
@@ -333,6 +340,9 @@ int kfd_mirrors_fetch(struct kfd_mirrors *mirrors,
 		      struct kfd_fetch_request *req);
 void kfd_mirrors_fetch_cancel(struct kfd_mirrors *mirrors,
 			      struct kfd_fetch_request *req);
+
+bool kfd_mirrors_keep_in_system(struct kfd_mirrors *mirrors,
+				unsigned long start, unsigned long last);
 
 /* Memory that can't be had any more: mirror_salvage.c */
 int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look);

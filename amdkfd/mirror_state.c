@@ -145,13 +145,38 @@ static void mirror_take(struct kfd_mirror *m, u64 first, u64 last, u32 gpus,
 	m->ops->take(m, first, last - first + 1, gpus, why);
 }
 
+/* Whether it is for its sake that pages have to be in system memory. */
+static bool mirror_in_system(const struct kfd_mirror *m)
+{
+	return !m->ops->owner &&
+	       (m->state == KFD_MIRROR_WHOLE || m->state == KFD_MIRROR_SHORT ||
+		m->state == KFD_MIRROR_BROKEN);
+}
+
+static void mirror_set_in_system(struct kfd_mirror *m, bool was)
+{
+	struct rb_root_cached *tree = &m->mirrors->in_system;
+	bool is = mirror_in_system(m);
+
+	if (was && !is)
+		interval_tree_remove(&m->system_node, tree);
+	if (was || !is)
+		return;
+	m->system_node.start = m->addr >> PAGE_SHIFT;
+	m->system_node.last = m->system_node.start + m->npages - 1;
+	interval_tree_insert(&m->system_node, tree);
+}
+
 static void mirror_enter(struct kfd_mirror *m, enum kfd_mirror_state state)
 {
+	bool in_system = mirror_in_system(m);
+
 	if (m->state == state)
 		return;
 	if (m->state == KFD_MIRROR_BROKEN)
 		list_del_init(&m->invalid_node);
 	m->state = state;
+	mirror_set_in_system(m, in_system);
 	if (state != KFD_MIRROR_BROKEN)
 		return;
 	list_add_tail(&m->invalid_node, &m->mirrors->invalid);
@@ -539,6 +564,32 @@ void kfd_mirror_still_absent(struct kfd_mirror *m, u64 first, u64 last)
 void kfd_mirror_end_look(struct kfd_mirror *m)
 {
 	mirror_event(m, KFD_EV_LOOKED);
+}
+
+/**
+ * kfd_mirrors_keep_in_system() - whether pages must not move to VRAM
+ * @mirrors: those of a process
+ * @start: CPU address of the first byte
+ * @last: CPU address of the last byte
+ *
+ * Queues need them in system memory: as soon as they were in VRAM the queues would
+ * stop until they are back, and a queue that has missed them for something else would
+ * have them moved again, for ever.
+ *
+ * Context: takes notifier_lock. With validate_lock held the answer stays true of
+ * those that are needed; none becomes so.
+ * Return: true: some of them.
+ */
+bool kfd_mirrors_keep_in_system(struct kfd_mirrors *mirrors,
+				unsigned long start, unsigned long last)
+{
+	bool keep;
+
+	mutex_lock(&mirrors->notifier_lock);
+	keep = interval_tree_iter_first(&mirrors->in_system,
+					start >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	mutex_unlock(&mirrors->notifier_lock);
+	return keep;
 }
 
 /**

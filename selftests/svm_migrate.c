@@ -16,6 +16,7 @@
 #include "lib/kfd_smi.h"
 #include "lib/kfd_svm.h"
 #include "lib/kfd_test.h"
+#include "lib/kfd_vaddr.h"
 #include "lib/kfd_workload.h"
 
 #define RING	65536
@@ -534,6 +535,32 @@ TEST_F(retry, what_nobody_has_spoken_of)
 	EXPECT_TRUE(!m->can || in_vram(m) >= PAGES);
 	EXPECT_EQ(7, *(volatile uint64_t *)p);
 	EXPECT_EQ(0, in_vram(m));
+}
+
+/* Queues need it in system memory: it would go to and fro, and nothing would get on. */
+TEST_F(retry, registered_memory_stays)
+{
+	struct mig *m = &self->m;
+	struct kfd_bo bo;
+	int i;
+
+	kfd_fill_pattern(m->p, SIZE, SEED);
+	ASSERT_OK(kfd_vaddr_bo(&m->k, 0, m->p + KFD_PAGE, 2 * KFD_PAGE, &bo));
+	ASSERT_OK(set_access(m, KFD_IOCTL_SVM_ATTR_ACCESS, 0));
+	for (i = 0; i < 4; i++)
+		ASSERT_OK(kfd_gpu_add(&m->q, m->p + i * KFD_PAGE, 0));
+	EXPECT_IN_VRAM(m, PAGES - 2);
+	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
+	EXPECT_IN_VRAM(m, PAGES - 2);
+	/* When it is not needed any more it is as any other. */
+	ASSERT_OK(kfd_bo_unmap_gpu(&m->k, &bo, 0));
+	ASSERT_OK(prefetch(m, m->p, SIZE, 0));
+	EXPECT_IN_VRAM(m, PAGES);
+	/* and comes back */
+	ASSERT_OK(kfd_bo_map_gpu(&m->k, &bo, 0));
+	ASSERT_OK(kfd_gpu_add(&m->q, (void *)(uintptr_t)bo.va, 0));
+	EXPECT_TRUE(kfd_check_pattern(m->p, SIZE, SEED));
+	EXPECT_OK(kfd_bo_destroy(&m->k, &bo));
 }
 
 TEST_F(retry, gpus_take_turns)

@@ -397,22 +397,42 @@ void kfd_svm_device_unused(struct kfd_device *dev)
 
 /* --- into VRAM ------------------------------------------------------------- */
 
+/**
+ * struct svm_journey - what moves where
+ * @p: whose memory
+ * @to: the region; NULL: system memory
+ * @move: scratch space
+ * @shared: pages have stayed that copy-on-write shares
+ */
+struct svm_journey {
+	struct kfd_process *p;
+	struct kfd_svm_region *to;
+	struct svm_move *move;
+	bool shared;
+};
+
 /* Which pages are to move: their dst is set. Returns their number. */
-static unsigned long svm_choose(struct svm_move *move, bool *shared)
+static unsigned long svm_choose(struct svm_journey *j)
 {
+	struct svm_move *move = j->move;
 	bool writable = move->args.vma->vm_flags & VM_WRITE;
-	unsigned long i, n = 0;
+	struct kfd_mirrors *mirrors = &j->p->mirrors;
+	unsigned long i, n = 0, addr = move->args.start;
+	bool some_stay = kfd_mirrors_keep_in_system(mirrors, addr,
+						    move->args.end - 1);
 	struct page *page;
 
-	for (i = 0; i < move->args.npages; i++) {
+	for (i = 0; i < move->args.npages; i++, addr += PAGE_SIZE) {
 		move->dst[i] = 0;
 		if (!(move->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		if (some_stay && kfd_mirrors_keep_in_system(mirrors, addr, addr))
 			continue;
 		page = migrate_pfn_to_page(move->src[i]);
 		if (page && (!PageAnon(page) || folio_test_ksm(page_folio(page))))
 			continue;
 		if (page && writable && !(move->src[i] & MIGRATE_PFN_WRITE)) {
-			*shared = true;
+			j->shared = true;
 			continue;
 		}
 		move->dst[i] = MIGRATE_PFN_MIGRATE;
@@ -455,32 +475,19 @@ static void svm_copy_in(struct kfd_svm_region *region, struct svm_move *move,
 					 move->vram + next);
 }
 
-static void svm_move_in(struct kfd_svm_region *region, struct svm_move *move,
-			bool *shared)
+static void svm_move_in(struct svm_journey *j)
 {
-	move->args.pgmap_owner = region;
+	struct svm_move *move = j->move;
+
+	move->args.pgmap_owner = j->to;
 	move->args.flags = MIGRATE_VMA_SELECT_SYSTEM;
 	move->args.fault_page = NULL;
 	if (migrate_vma_setup(&move->args))
 		return;
-	svm_copy_in(region, move, svm_choose(move, shared));
+	svm_copy_in(j->to, move, svm_choose(j));
 	migrate_vma_pages(&move->args);
 	migrate_vma_finalize(&move->args);
 }
-
-/**
- * struct svm_journey - what moves where
- * @p: whose memory
- * @to: the region; NULL: system memory
- * @move: scratch space
- * @shared: pages have stayed that copy-on-write shares
- */
-struct svm_journey {
-	struct kfd_process *p;
-	struct kfd_svm_region *to;
-	struct svm_move *move;
-	bool shared;
-};
 
 /* A part of one mapping, SVM_MOVE_SIZE at most; mmap_lock held. */
 static void svm_move_part(struct svm_journey *j, struct vm_area_struct *vma,
@@ -502,7 +509,7 @@ static void svm_move_part(struct svm_journey *j, struct vm_area_struct *vma,
 	if (!j->to)
 		return;
 	svm_move_init(j->move, vma, start, end);
-	svm_move_in(j->to, j->move, &j->shared);
+	svm_move_in(j);
 }
 
 /* [start, last]; what is not mapped is left to who looks the pages up. */

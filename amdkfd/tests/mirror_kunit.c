@@ -45,8 +45,19 @@ static void made_up_take(struct kfd_mirror *m, u64 first, u64 npages, u32 gpus,
 	taken.why = why;
 }
 
+static void *made_up_owner(struct kfd_mirror *m)
+{
+	return NULL;
+}
+
 static const struct kfd_mirror_ops made_up_ops = {
 	.name = "made up",
+	.take = made_up_take,
+	.owner = made_up_owner,
+};
+
+static const struct kfd_mirror_ops system_ops = {
+	.name = "made up, in system memory",
 	.take = made_up_take,
 };
 
@@ -76,6 +87,7 @@ static struct kfd_mirrors *new_mirrors(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, mirrors->process);
 	mutex_init(&mirrors->notifier_lock);
 	INIT_LIST_HEAD(&mirrors->invalid);
+	mirrors->in_system = RB_ROOT_CACHED;
 	INIT_DELAYED_WORK(&mirrors->restore_work, no_work);
 	return mirrors;
 }
@@ -398,6 +410,52 @@ static void mirror_broken_misses_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, NEEDED, mirrors->evicted);
 }
 
+static bool keeps(struct kfd_mirrors *mirrors, u64 page, u64 end)
+{
+	return kfd_mirrors_keep_in_system(mirrors, page_at(page),
+					  page_at(end) - 1);
+}
+
+/* While it is needed its pages do not go to VRAM, whatever else happens to it. */
+static void mirror_keeps_in_system(struct kunit *test)
+{
+	struct kfd_mirrors *mirrors = new_mirrors(test);
+	struct kfd_mirror *m = new_mirror(test, mirrors, 2, 4);
+	static const struct {
+		enum kfd_mirror_event event;
+		bool keep;
+	} steps[] = {
+		{ KFD_EV_WATCH, false },
+		{ KFD_EV_NEED, true },
+		{ KFD_EV_LACK, true },
+		{ KFD_EV_LOSE, true },
+		{ KFD_EV_LOOKED, true },
+		{ KFD_EV_ABANDON, true },
+		{ KFD_EV_UNNEED, false },
+		{ KFD_EV_NEED, true },
+		{ KFD_EV_RETIRE, false },
+		{ KFD_EV_REMOVE, false },
+		{ KFD_EV_WATCH, false },
+		{ KFD_EV_NEED, true },
+		{ KFD_EV_REMOVE, false },
+	};
+	u32 i;
+
+	m->ops = &system_ops;
+	m->needed = NEEDED;
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		mutex_lock(&mirrors->notifier_lock);
+		KUNIT_EXPECT_TRUE(test, kfd_mirror_step(m, steps[i].event, 0, 0,
+							KFD_MIRROR_CHANGED));
+		mutex_unlock(&mirrors->notifier_lock);
+		KUNIT_EXPECT_EQ_MSG(test, steps[i].keep,
+				    keeps(mirrors, 5, 9), "%u", i);
+		KUNIT_EXPECT_FALSE(test, keeps(mirrors, 0, 2));
+		KUNIT_EXPECT_FALSE(test, keeps(mirrors, 6, 9));
+	}
+	no_more_work(mirrors);
+}
+
 static void runs_in_order(struct kunit *test)
 {
 	struct kfd_runs runs = {};
@@ -430,6 +488,7 @@ static struct kunit_case mirror_cases[] = {
 	KUNIT_CASE(mirror_table),
 	KUNIT_CASE(mirror_closing),
 	KUNIT_CASE(mirror_broken_misses_lost),
+	KUNIT_CASE(mirror_keeps_in_system),
 	KUNIT_CASE(mirror_judge),
 	KUNIT_CASE(mirror_joined),
 	KUNIT_CASE(mirror_split),
