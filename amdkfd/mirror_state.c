@@ -217,7 +217,8 @@ bool kfd_mirror_step(struct kfd_mirror *m, enum kfd_mirror_event event,
 	if (event == KFD_EV_LOSE || event == KFD_EV_LACK ||
 	    event == KFD_EV_REMOVE)
 		mirror_add_absent(m, first, last);
-	if (acts & ACT_TAKE)
+	if (acts & ACT_TAKE && !(KFD_BROKEN(unmap_leaves_pages) &&
+				 why == KFD_MIRROR_UNMAPPED))
 		mirror_take(m, first, last, ~0u, why);
 	return true;
 }

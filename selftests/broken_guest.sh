@@ -36,6 +36,7 @@ bugs=(
 	counts_changed
 	fork_unseen
 	hole_unseen
+	unmap_leaves_pages
 	checkpoint_events_race
 	resume_svm_twice
 )
@@ -44,6 +45,7 @@ bugs=(
 declare -A elsewhere=(
 	[fork_unseen]="fork storm_while_the_gpu_counts"
 	[hole_unseen]="svm what_is_mapped_instead_is_left_alone"
+	[unmap_leaves_pages]="walk the_model_holds"
 )
 
 # test_of BUG: the program and the test
