@@ -477,6 +477,9 @@ static int run_restored(struct kfd *k, struct shot *shot)
 	tally->resume[-ret & 0xff]++;
 	if (!is_resume_result(ret) || (shot->control && ret))
 		return ret ? ret : TRACES;
+	/* Memory that it names is not there: until it is there can be no dump. */
+	if (ret)
+		return kfd_criu_info(k->fd, &s.info) == -EBUSY ? 0 : TRACES;
 	usleep(500);
 	if (!shot->control && image_below(&shot->rng, 8))
 		return 0;
