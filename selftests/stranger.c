@@ -32,6 +32,9 @@ enum where {
 	IN_ALLOC,	/* of a userptr */
 	IN_SET_ATTR,	/* of shared virtual memory, XNACK off */
 	IN_FAULT,	/* of a GPU, XNACK on */
+	IN_WAVE_STATE,	/* what is copied out to the caller */
+	IN_CHECKPOINT,	/* likewise */
+	IN_RESTORE_OP,	/* an image that is copied in */
 };
 
 struct shared {
@@ -87,6 +90,22 @@ FIXTURE_VARIANT_ADD(stranger, alloc)
 FIXTURE_VARIANT_ADD(stranger, set_attr)
 {
 	.where = IN_SET_ATTR, .ahead = AHEAD,
+};
+
+/* Pages that are copied from or to; a pointer of the caller's is as good as memory. */
+FIXTURE_VARIANT_ADD(stranger, wave_state)
+{
+	.where = IN_WAVE_STATE, .ahead = AHEAD,
+};
+
+FIXTURE_VARIANT_ADD(stranger, checkpoint)
+{
+	.where = IN_CHECKPOINT, .ahead = AHEAD,
+};
+
+FIXTURE_VARIANT_ADD(stranger, restore_op)
+{
+	.where = IN_RESTORE_OP, .ahead = AHEAD,
 };
 
 /* The process keeps its own mmap_lock: by a read of a page through /proc/self/mem. */
@@ -165,6 +184,45 @@ static void *keep_mmap_lock(struct kfd_slow *slow, void *page)
 	return m;
 }
 
+/* Copies from or to a page that does not come. */
+static int copy_by_page(struct kfd *k, struct kfd_slow *slow, enum where where,
+			struct shared *shared)
+{
+	void *page = kfd_slow_map_own(slow, 32);
+	struct kfd_ioctl_criu_args args = {
+		.priv_data = (uintptr_t)page, .priv_data_size = 256,
+	};
+	struct kfd_ioctl_get_queue_wave_state_args state = {
+		.ctl_stack_address = (uintptr_t)page,
+	};
+	struct kfd_snapshot s = { 0 };
+	struct kfd_queue q;
+	int ret = 0;
+
+	if (!page)
+		return -ENOMEM;
+	if (where == IN_WAVE_STATE) {
+		ret = kfd_queue_create(k, 0, KFD_IOC_QUEUE_TYPE_COMPUTE, RING, &q);
+		if (!ret)
+			ret = kfd_queue_update(k, &q, q.ring.va, RING, 0);
+		state.queue_id = q.id;
+	} else if (where == IN_CHECKPOINT) {
+		ret = kfd_criu_info(k->fd, &s.info);
+		if (!ret)
+			ret = kfd_snapshot_alloc(&s);
+		kfd_snapshot_args(&s, &args);
+		args.priv_data = (uintptr_t)page;
+	}
+	if (ret)
+		return ret;
+	kfd_slow_block(slow);
+	shared->ready = 1;
+	if (where == IN_WAVE_STATE)
+		return kfd_call(k->fd, AMDKFD_IOC_GET_QUEUE_WAVE_STATE, &state);
+	return kfd_criu_op(k->fd, &args, where == IN_CHECKPOINT ? KFD_CRIU_OP_CHECKPOINT :
+								   KFD_CRIU_OP_RESTORE);
+}
+
 /* Never comes back, or with an error. */
 static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where, bool locked,
 		     struct shared *shared)
@@ -208,7 +266,8 @@ static int miss_page(struct kfd *k, struct kfd_slow *slow, enum where where, boo
 				   k->gpu[0].gpu_id);
 		return ret ? ret : -EILSEQ;
 	default:
-		ret = -EINVAL;
+		ret = copy_by_page(k, slow, where, shared);
+		return ret ? ret : -EILSEQ;
 	}
 	if (ret)
 		return ret;
@@ -231,10 +290,11 @@ static void hostile(struct kfd_slow *slow, enum where where, bool locked,
 
 	/* The file system ends with the last that has this. */
 	close(slow->dev);
-	ret = kfd_start(&k);
+	/* An image is for who has nothing. */
+	ret = where == IN_RESTORE_OP ? kfd_open(&k) : kfd_start(&k);
 	if (!ret && where == IN_FAULT && kfd_set_xnack(&k, 1) != 1)
 		ret = -EOPNOTSUPP;
-	if (!ret)
+	if (!ret && where != IN_RESTORE_OP)
 		ret = kfd_bo_alloc(&k, 0, MEM_VRAM, TAKEN, &vram);
 	shared->kfd = k.fd;
 	if (!ret)

@@ -309,7 +309,7 @@ static int kfd_criu_copy_out(const struct kfd_ioctl_criu_args *args,
 
 /* Buckets, image and fds, or nothing of it. */
 static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
-			     struct kfd_criu_dump *dump,
+			     struct kfd_criu_dump *dump, pid_t pid,
 			     const struct kfd_criu_device_bucket *buckets)
 {
 	u32 n = dump->num_bos;
@@ -318,16 +318,81 @@ static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
 	ret = kfd_criu_reserve_fds(dump->bos, dump->fd_files, n);
 	if (ret)
 		return ret;
-	kfd_criu_phase(dump->p, KFD_PHASE_CHECKPOINT_FDS_RESERVED);
+	kfd_criu_phase_of(dump->p, pid, KFD_PHASE_CHECKPOINT_FDS_RESERVED);
 	ret = kfd_criu_copy_out(args, dump, buckets);
 	if (ret) {
 		kfd_criu_unreserve_fds(dump->bos, dump->fd_files, n);
 		return ret;
 	}
-	kfd_criu_phase(dump->p, KFD_PHASE_CHECKPOINT_COPIED);
+	kfd_criu_phase_of(dump->p, pid, KFD_PHASE_CHECKPOINT_COPIED);
 	kfd_criu_install_fds(dump->bos, dump->fd_files, n);
-	kfd_criu_phase(dump->p, KFD_PHASE_CHECKPOINT_INSTALLED);
+	kfd_criu_phase_of(dump->p, pid, KFD_PHASE_CHECKPOINT_INSTALLED);
 	return 0;
+}
+
+/**
+ * struct kfd_criu_result - what a checkpoint gives out
+ * @dump: the checkpoint; its bos and fd_files are given out
+ * @out: cursor into @image
+ * @image: kernel copy of priv_data
+ * @buckets: kernel copy of the device buckets
+ * @pid: id of the process
+ */
+struct kfd_criu_result {
+	struct kfd_criu_dump dump;
+	struct kfd_image_writer out;
+	void *image;
+	struct kfd_criu_device_bucket *buckets;
+	pid_t pid;
+};
+
+static int kfd_criu_result_alloc(struct kfd_criu_result *r,
+				 const struct kfd_ioctl_criu_args *args)
+{
+	struct kfd_criu_dump *dump = &r->dump;
+
+	dump->num_bos = args->num_bos;
+	r->buckets = kcalloc(args->num_devices, sizeof(*r->buckets),
+			     GFP_KERNEL_ACCOUNT);
+	/* Every byte of these two is written before they are copied out. */
+	r->image = kvmalloc(args->priv_data_size, GFP_KERNEL_ACCOUNT);
+	dump->bos = kvmalloc_array(args->num_bos + 1, sizeof(*dump->bos),
+				   GFP_KERNEL_ACCOUNT);
+	dump->fd_files = kvcalloc(args->num_bos + 1, sizeof(*dump->fd_files),
+				  GFP_KERNEL_ACCOUNT);
+	if (!r->buckets || !r->image || !dump->bos || !dump->fd_files)
+		return -ENOMEM;
+	return kfd_image_writer_init(&r->out, r->image, args->priv_data_size);
+}
+
+static void kfd_criu_result_free(struct kfd_criu_result *r)
+{
+	kfd_criu_drop_files(r->dump.fd_files, r->dump.num_bos);
+	kvfree(r->dump.fd_files);
+	kvfree(r->dump.bos);
+	kvfree(r->image);
+	kfree(r->buckets);
+}
+
+static int kfd_criu_checkpoint_locked(struct kfd_process *p,
+				      const struct kfd_ioctl_criu_args *args,
+				      struct kfd_criu_result *r)
+{
+	int ret;
+
+	kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_BEGIN);
+	kfd_refusal_begin(p, "CHECKPOINT");
+	r->pid = pid_nr(p->tgid);
+	if (!p->pause.active || !kfd_criu_args_match(p, args))
+		return -EINVAL;
+	ret = kfd_criu_check_addresses(p);
+	if (!ret)
+		ret = kfd_criu_result_alloc(r, args);
+	if (!ret)
+		ret = kfd_criu_save(&r->dump, r->buckets);
+	if (!ret)
+		kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_SAVED);
+	return ret;
 }
 
 /**
@@ -336,54 +401,29 @@ static int kfd_criu_give_out(const struct kfd_ioctl_criu_args *args,
  * @args: counts and priv_data_size as PROCESS_INFO gave them; devices, bos and
  *	priv_data point to room for that much
  *
- * Context: sleeps; process->lock held.
+ * The caller's pages are touched without a lock: they may take for ever.
+ *
+ * Context: sleeps; takes process->lock.
  * Return: 0, with a dma-buf fd of the caller in the bucket of every VRAM and
  * GTT buffer; -EINVAL: not paused, counts or sizes that are no longer right,
  * no pointer; -EBUSY: a CPU address was given up since the pause began;
  * -EFAULT; -ENOMEM; -EMFILE; -EXDEV: a buffer was imported since the pause
- * began; -ETIME: a queue did not stop. No fd is installed then.
+ * began; -ETIME: a queue did not stop; -EBADF: the process is gone; -EINTR. No
+ * fd is installed then.
  */
 int kfd_criu_checkpoint(struct kfd_process *p,
 			const struct kfd_ioctl_criu_args *args)
 {
-	struct kfd_criu_device_bucket *buckets;
-	struct kfd_image_writer out;
-	struct kfd_criu_dump dump = { .p = p, .out = &out };
-	void *image;
+	struct kfd_criu_result r = { .dump = { .p = p, .out = &r.out } };
 	int ret;
 
-	kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_BEGIN);
-	kfd_refusal_begin(p, "CHECKPOINT");
-	if (!p->pause.active || !kfd_criu_args_match(p, args))
-		return -EINVAL;
-	ret = kfd_criu_check_addresses(p);
+	ret = kfd_process_lock(p);
 	if (ret)
 		return ret;
-
-	ret = -ENOMEM;
-	dump.num_bos = args->num_bos;
-	buckets = kcalloc(args->num_devices, sizeof(*buckets),
-			  GFP_KERNEL_ACCOUNT);
-	/* Every byte of these two is written before they are copied out. */
-	image = kvmalloc(args->priv_data_size, GFP_KERNEL_ACCOUNT);
-	dump.bos = kvmalloc_array(args->num_bos + 1, sizeof(*dump.bos),
-				  GFP_KERNEL_ACCOUNT);
-	dump.fd_files = kvcalloc(args->num_bos + 1, sizeof(*dump.fd_files),
-				 GFP_KERNEL_ACCOUNT);
-	if (!buckets || !image || !dump.bos || !dump.fd_files)
-		goto free;
-	ret = kfd_image_writer_init(&out, image, args->priv_data_size);
+	ret = kfd_criu_checkpoint_locked(p, args, &r);
+	kfd_process_unlock(p);
 	if (!ret)
-		ret = kfd_criu_save(&dump, buckets);
-	if (ret)
-		goto free;
-	kfd_criu_phase(p, KFD_PHASE_CHECKPOINT_SAVED);
-	ret = kfd_criu_give_out(args, &dump, buckets);
-free:
-	kfd_criu_drop_files(dump.fd_files, dump.num_bos);
-	kvfree(dump.fd_files);
-	kvfree(dump.bos);
-	kvfree(image);
-	kfree(buckets);
+		ret = kfd_criu_give_out(args, &r.dump, r.pid, r.buckets);
+	kfd_criu_result_free(&r);
 	return ret;
 }

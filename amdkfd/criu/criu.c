@@ -32,13 +32,9 @@ static int kfd_criu_restore_unlocked(struct kfd_process *p,
 	int ret;
 
 	kfd_gpu_retry_begin(&retry);
-	do {
-		ret = kfd_process_lock(p);
-		if (ret)
-			return ret;
+	do
 		ret = kfd_criu_restore(p, args);
-		kfd_process_unlock(p);
-	} while (kfd_gpu_retry(&retry, &ret));
+	while (kfd_gpu_retry(&retry, &ret));
 	return ret;
 }
 
@@ -69,14 +65,13 @@ int kfd_ioctl_criu_op(struct file *filp, struct kfd_process *p, void *data)
 		return kfd_criu_process_info(p, filp, args);
 	if (args->op == KFD_CRIU_OP_RESTORE)
 		return kfd_criu_restore_unlocked(p, args);
+	if (args->op == KFD_CRIU_OP_CHECKPOINT)
+		return kfd_criu_checkpoint(p, args);
 
 	ret = kfd_process_lock(p);
 	if (ret)
 		return ret;
-	if (args->op == KFD_CRIU_OP_CHECKPOINT)
-		ret = kfd_criu_checkpoint(p, args);
-	else
-		ret = kfd_criu_unpause(p);
+	ret = kfd_criu_unpause(p);
 	kfd_process_unlock(p);
 	return ret;
 }

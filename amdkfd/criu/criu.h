@@ -68,7 +68,7 @@ int kfd_drain_sleep(struct kfd_drain *drain);
 int kfd_criu_process_info(struct kfd_process *p, const struct file *filp,
 			  struct kfd_ioctl_criu_args *args);
 
-/* checkpoint.c, restore.c; p->lock held */
+/* checkpoint.c, restore.c; take p->lock */
 int kfd_criu_checkpoint(struct kfd_process *p,
 			const struct kfd_ioctl_criu_args *args);
 int kfd_criu_restore(struct kfd_process *p,

@@ -20,7 +20,7 @@ struct seq_file;
 
 /**
  * struct kfd_criu_dump - a checkpoint under way
- * @p: process being dumped; p->lock is held throughout
+ * @p: process being dumped; p->lock is held while it is saved
  * @out: cursor into the kernel copy of priv_data
  * @bos: kernel copy of the BO buckets, not initialised
  * @num_bos: their number

@@ -41,19 +41,30 @@ const char *const kfd_phase_names[KFD_NUM_PHASES] = {
 };
 
 /**
- * kfd_criu_phase - an op has come to a phase
+ * kfd_criu_phase_of - an op has come to a phase in which it holds no lock
  * @p: the process that the op is about
+ * @pid: its id, which is not @p's to tell without process->lock
  * @phase: the phase
  *
  * Nothing of what the op does or answers may depend on it.
  *
- * Context: process->lock held; debug builds: may sleep, killably, for some
- * seconds.
+ * Context: debug builds: may sleep, killably, for some seconds.
+ */
+void kfd_criu_phase_of(struct kfd_process *p, pid_t pid, enum kfd_phase phase)
+{
+	trace_criu_phase(p->pasid, pid, kfd_phase_names[phase]);
+	kfd_stop_point(phase);
+}
+
+/**
+ * kfd_criu_phase - an op has come to a phase
+ * @p: the process that the op is about
+ * @phase: the phase
+ *
+ * Context: process->lock held; else as kfd_criu_phase_of().
  */
 void kfd_criu_phase(struct kfd_process *p, enum kfd_phase phase)
 {
 	lockdep_assert_held(&p->lock);
-	trace_criu_phase(p->pasid, pid_nr(p->tgid),
-			 kfd_phase_names[phase]);
-	kfd_stop_point(phase);
+	kfd_criu_phase_of(p, pid_nr(p->tgid), phase);
 }

@@ -72,5 +72,6 @@ enum kfd_phase {
 extern const char *const kfd_phase_names[KFD_NUM_PHASES];
 
 void kfd_criu_phase(struct kfd_process *p, enum kfd_phase phase);
+void kfd_criu_phase_of(struct kfd_process *p, pid_t pid, enum kfd_phase phase);
 
 #endif

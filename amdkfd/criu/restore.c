@@ -8,7 +8,7 @@
  * queues off the hardware, and userptrs and shared virtual memory have no
  * pages, until RESUME: by then the process has its mappings back.
  *
- * process->lock of the process concerned is held throughout.
+ * process->lock of the process concerned is held but while the image is copied in.
  */
 #include <linux/file.h>
 #include <linux/overflow.h>
@@ -38,20 +38,28 @@ struct kfd_restore {
 	u32 num_devices;
 };
 
-static int kfd_restore_check_args(struct kfd_process *p,
-				  const struct kfd_ioctl_criu_args *args)
+/* What can be said of them without the process. */
+static int kfd_restore_check_args(const struct kfd_ioctl_criu_args *args)
 {
-	u32 i;
-
 	if (!args->priv_data || (!args->devices && args->num_devices) ||
 	    (!args->bos && args->num_bos))
 		return -EINVAL;
-	if (args->num_devices > p->n_pdds ||
+	if (args->num_devices > KFD_MAX_GPUS ||
 	    args->num_bos > KFD_IMAGE_MAX_BOS ||
 	    args->priv_data_size > KFD_IMAGE_MAX_BYTES)
 		return -EINVAL;
 	/* A BO takes a record: no more buckets than the image can have. */
 	if (args->num_bos > args->priv_data_size / sizeof(struct kfd_record_bo))
+		return -EINVAL;
+	return 0;
+}
+
+static int kfd_restore_check_process(const struct kfd_restore *r)
+{
+	struct kfd_process *p = r->load.p;
+	u32 i;
+
+	if (r->num_devices > p->n_pdds)
 		return -EINVAL;
 	if (p->pause.active || p->restored)
 		return -EBUSY;
@@ -342,6 +350,21 @@ static int kfd_restore_load(struct kfd_restore *r,
 	return ret;
 }
 
+static int kfd_restore_locked(struct kfd_restore *r,
+			      const struct kfd_ioctl_criu_args *args)
+{
+	struct kfd_process *p = r->load.p;
+	int ret;
+
+	ret = kfd_restore_check_process(r);
+	if (!ret)
+		ret = kfd_restore_validate(r, args);
+	if (ret)
+		return ret;
+	kfd_criu_phase(p, KFD_PHASE_RESTORE_VALIDATED);
+	return kfd_restore_load(r, args);
+}
+
 /**
  * kfd_criu_restore - RESTORE: make everything that an image holds
  * @p: a process without any KFD state but an open file
@@ -349,13 +372,15 @@ static int kfd_restore_load(struct kfd_restore *r,
  *	DRM file, whose VM is adopted); bos: the buckets of the checkpoint;
  *	priv_data: the image; the counts
  *
- * Context: sleeps; process->lock held.
+ * The image is copied in without a lock: the caller's pages may take for ever.
+ *
+ * Context: sleeps; takes process->lock.
  * Return: 0, with restored_offset and a dma-buf fd for every VRAM and GTT
  * buffer in @args->bos; -EINVAL: malformed or inconsistent arguments or
  * image, no such GPU, an id that is given twice; -E2BIG: an image with more
  * than this driver knows; -EBUSY: the process has state already or is paused,
- * or a DRM file has an owner; -EFAULT; -EMFILE; -ENOMEM; -ENOSPC. The process then has no
- * state, as before.
+ * or a DRM file has an owner; -EBADF: the process is gone; -EFAULT; -EMFILE;
+ * -ENOMEM; -ENOSPC; -EINTR. The process then has no state, as before.
  */
 int kfd_criu_restore(struct kfd_process *p,
 		     const struct kfd_ioctl_criu_args *args)
@@ -363,8 +388,9 @@ int kfd_criu_restore(struct kfd_process *p,
 	struct kfd_restore *r;
 	int ret;
 
-	kfd_criu_phase(p, KFD_PHASE_RESTORE_BEGIN);
-	ret = kfd_restore_check_args(p, args);
+	/* It is current's own. */
+	kfd_criu_phase_of(p, task_tgid_nr(current), KFD_PHASE_RESTORE_BEGIN);
+	ret = kfd_restore_check_args(args);
 	if (ret)
 		return ret;
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
@@ -374,12 +400,13 @@ int kfd_criu_restore(struct kfd_process *p,
 	ret = kfd_restore_copy_in(r, args);
 	if (ret)
 		goto free;
-	kfd_criu_phase(p, KFD_PHASE_RESTORE_COPIED_IN);
-	ret = kfd_restore_validate(r, args);
+	kfd_criu_phase_of(p, task_tgid_nr(current),
+			  KFD_PHASE_RESTORE_COPIED_IN);
+	ret = kfd_process_lock(p);
 	if (ret)
 		goto free;
-	kfd_criu_phase(p, KFD_PHASE_RESTORE_VALIDATED);
-	ret = kfd_restore_load(r, args);
+	ret = kfd_restore_locked(r, args);
+	kfd_process_unlock(p);
 free:
 	kfd_restore_free(r);
 	kfree(r);

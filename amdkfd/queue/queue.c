@@ -579,13 +579,15 @@ unlock:
  *
  * Context: sleeps; takes process->lock.
  * Return: 0; -EINVAL: no such queue, an SDMA queue, one without context save
- * area, or one that is enabled; -EFAULT.
+ * area, or one that is enabled; -ENOMEM; -EFAULT.
  */
 int kfd_ioctl_get_queue_wave_state(struct file *filp, struct kfd_process *p,
 				   void *data)
 {
 	struct kfd_ioctl_get_queue_wave_state_args *args = data;
+	void *ctl_stack = NULL;
 	struct kfd_queue *q;
+	u32 size = 0;
 	int ret;
 
 	q = kfd_queue_lock(p, args->queue_id, &ret);
@@ -594,15 +596,21 @@ int kfd_ioctl_get_queue_wave_state(struct file *filp, struct kfd_process *p,
 	ret = -EINVAL;
 	if (!q->ctl_stack || (q->props.ring_base && q->props.percentage))
 		goto unlock;
-	ret = 0;
-	if (copy_to_user(u64_to_user_ptr(args->ctl_stack_address), q->ctl_stack,
-			 q->props.ctl_stack_size))
-		ret = -EFAULT;
-	else
-		q->mqd_ops->wave_state(q, &args->ctl_stack_used_size,
-				       &args->save_area_used_size);
+	size = q->props.ctl_stack_size;
+	ctl_stack = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+	ret = ctl_stack ? 0 : -ENOMEM;
+	if (ret)
+		goto unlock;
+	memcpy(ctl_stack, q->ctl_stack, size);
+	q->mqd_ops->wave_state(q, &args->ctl_stack_used_size,
+			       &args->save_area_used_size);
 unlock:
 	kfd_process_unlock(p);
+	/* The caller's pages may take for ever. */
+	if (!ret && copy_to_user(u64_to_user_ptr(args->ctl_stack_address),
+				 ctl_stack, size))
+		ret = -EFAULT;
+	kvfree(ctl_stack);
 	return ret;
 }
 

@@ -164,7 +164,7 @@ int kfd_slow_start(struct kfd_slow *s, uint64_t pages, unsigned int ahead)
 	return s->server < 0 ? -errno : 0;
 }
 
-void *kfd_slow_map(struct kfd_slow *s, uint64_t page)
+static void *slow_map(struct kfd_slow *s, uint64_t page, int prot, int flags)
 {
 	char path[96];
 	void *p;
@@ -174,9 +174,19 @@ void *kfd_slow_map(struct kfd_slow *s, uint64_t page)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	p = mmap(NULL, KFD_PAGE, PROT_READ, MAP_SHARED, fd, (off_t)(page * KFD_PAGE));
+	p = mmap(NULL, KFD_PAGE, prot, flags, fd, (off_t)(page * KFD_PAGE));
 	close(fd);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+void *kfd_slow_map(struct kfd_slow *s, uint64_t page)
+{
+	return slow_map(s, page, PROT_READ, MAP_SHARED);
+}
+
+void *kfd_slow_map_own(struct kfd_slow *s, uint64_t page)
+{
+	return slow_map(s, page, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 }
 
 void kfd_slow_block(struct kfd_slow *s)

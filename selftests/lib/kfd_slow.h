@@ -34,6 +34,8 @@ struct kfd_slow {
 int kfd_slow_start(struct kfd_slow *s, uint64_t pages, unsigned int ahead);
 /* A mapping of page @page, or NULL. */
 void *kfd_slow_map(struct kfd_slow *s, uint64_t page);
+/* The same, to be written to: the process's own when it has come. */
+void *kfd_slow_map_own(struct kfd_slow *s, uint64_t page);
 /* Answer no reads any more. */
 void kfd_slow_block(struct kfd_slow *s);
 /* Take all pages out of the kernel's cache, and off whoever has them mapped. */
