@@ -387,7 +387,7 @@ static void mirrors_restore_work(struct work_struct *work)
  * space.
  *
  * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: a page can't be had;
- * ESTALE: its owner calls it stale; ENOMEM; EINTR: a signal came first.
+ * ESTALE: its owner calls it stale; ENOMEM; EINTR: killed.
  */
 int kfd_mirror_validate_part(struct kfd_mirror *m, struct kfd_look *look,
 			     unsigned long start, unsigned long last)
@@ -401,14 +401,9 @@ int kfd_mirror_validate_part(struct kfd_mirror *m, struct kfd_look *look,
 	mutex_lock(notifier_lock);
 	kfd_mirror_lack_lost(m, first, end);
 	mutex_unlock(notifier_lock);
-	for (;;) {
-		ret = mirror_try(m, look, KFD_MERCY_NONE, first, end - 1);
-		if (ret != -EAGAIN)
-			break;
-		if (signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
+	ret = mirror_try(m, look, KFD_MERCY_NONE, first, end - 1);
+	if (ret == -EAGAIN)
+		ret = kfd_look_let_others(look);
 	if (!ret) {
 		mutex_lock(notifier_lock);
 		kfd_mirror_forget_lost(m, first, end);

@@ -334,6 +334,7 @@ int kfd_mirror_validate_part(struct kfd_mirror *m, struct kfd_look *look,
 			     unsigned long start, unsigned long last);
 int kfd_mirror_fill(struct kfd_mirror *m, struct kfd_look *look, u64 first,
 		    u64 npages, u64 wanted);
+int kfd_look_let_others(struct kfd_look *look);
 bool kfd_look_again(struct kfd_mirrors *mirrors, struct kfd_look *look,
 		    int *ret);
 int kfd_mirrors_fetch(struct kfd_mirrors *mirrors,

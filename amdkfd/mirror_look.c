@@ -265,6 +265,22 @@ int kfd_mirror_look(struct kfd_mirror *m, struct kfd_look *look, u64 first,
 }
 
 /**
+ * kfd_look_let_others() - so many races were lost that others shall have our locks
+ * @look: who has lost them
+ *
+ * A program can change its mappings without end; who waits for a lock that is held
+ * meanwhile would wait as long.
+ *
+ * Context: any.
+ * Return: -KFD_EABSENT: to be made again, as if mmap_lock had not been to be had.
+ */
+int kfd_look_let_others(struct kfd_look *look)
+{
+	look->absent.n = 0;
+	return -KFD_EABSENT;
+}
+
+/**
  * kfd_look_again() - whether a look-up is to be made once more
  * @mirrors: those of the process
  * @look: what it has said

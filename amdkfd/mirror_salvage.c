@@ -142,7 +142,7 @@ int kfd_mirror_do_without(struct kfd_mirror *m, struct kfd_look *look, int err)
  * space.
  *
  * Return: 0; KFD_EABSENT: for kfd_look_again(); EFAULT: another page can't be had;
- * ESTALE: its owner calls it stale; ENOMEM; EINTR: a signal came first.
+ * ESTALE: its owner calls it stale; ENOMEM; EINTR: killed.
  */
 int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 {
@@ -159,17 +159,12 @@ int kfd_mirror_bring_back(struct kfd_mirror *m, struct kfd_look *look)
 	mutex_unlock(notifier_lock);
 	if (done)
 		return 0;
-	for (;;) {
-		ret = kfd_mirror_try(m, look, KFD_MERCY_NONE);
-		whole = !ret;
-		if (ret == -EFAULT && kfd_mirror_has_lost(m))
-			ret = kfd_mirror_try(m, look, KFD_MERCY_KNOWN);
-		if (ret != -EAGAIN)
-			break;
-		if (signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
+	ret = kfd_mirror_try(m, look, KFD_MERCY_NONE);
+	whole = !ret;
+	if (ret == -EFAULT && kfd_mirror_has_lost(m))
+		ret = kfd_mirror_try(m, look, KFD_MERCY_KNOWN);
+	if (ret == -EAGAIN)
+		return kfd_look_let_others(look);
 	if (!ret)
 		m->brought = look->pass;
 	if (whole) {
