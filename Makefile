@@ -134,15 +134,19 @@ setup:
 lint:
 	scripts/lint $(KVER)
 
+# What make is told on its command line is for itself: the makes that the check runs have
+# a TESTS of their own.
+no_overrides := env -u MAKEFLAGS -u MAKEOVERRIDES
+
 .PHONY: check
 check:
 	@scripts/setup
-	@scripts/check $(TESTS)
+	@$(no_overrides) scripts/check $(TESTS)
 
 .PHONY: check-all
 check-all:
 	@scripts/setup
-	@ROUNDS="$(ROUNDS)" scripts/check --all $(if $(RESUME),--resume) $(TESTS)
+	@$(no_overrides) ROUNDS="$(ROUNDS)" scripts/check --all $(if $(RESUME),--resume) $(TESTS)
 
 # All that a guest runs, built in its world with its compiler.
 .PHONY: world
