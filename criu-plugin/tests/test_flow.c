@@ -317,6 +317,11 @@ static void test_restore_errors(void)
 	flow_restore_fails(-ENOMEM, "not enough VRAM");
 	fake.fail_err = -EINVAL;
 	flow_restore_fails(-EINVAL, "the image is damaged");
+	/* who is too old is told */
+	fake.fail_err = -E2BIG;
+	flow_restore_fails(-E2BIG, "made by a newer driver: update this one");
+	fake.fail_err = -ENOTTY;
+	flow_restore_fails(-ENOTTY, "the KFD driver is too old for checkpoints");
 	fake.fail_op = -1;
 	flow_spoil("kfd-process-7.img", 100);
 	flow_restore_fails(-EINVAL, "kfd-process-7.img: checksum mismatch");
