@@ -256,7 +256,7 @@ def stock_steps(series, newest):
                  sizes=last),
         in_vm(f"parts-{series}", series, ["criu-plugin/tests/parts_guest.sh"],
               [modules, "plugin", "demo-tools"], timeout=400, budget=120, group="driver",
-              sizes=[ALL]),
+              sizes=last),
         in_vm(f"room-{series}", series, ["criu-plugin/tests/room_guest.sh"],
               [modules, "plugin", "demo-tools"], timeout=400, budget=120, group="driver",
               sizes=[ALL]),
